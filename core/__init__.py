@@ -1,0 +1,1 @@
+"""The ground floor: everything that knows no platform and no web framework."""

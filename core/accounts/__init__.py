@@ -1,0 +1,1 @@
+"""Connected accounts, and the grants that their tokens hang on."""

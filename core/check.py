@@ -1,0 +1,204 @@
+"""The check of a whole request: every finding at once, and what would be delivered where."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from core.convert import convert
+from core.dates import parse_date
+from core.drafting import AnyAdapter, Shared, drafted
+from core.findings import Finding, Path, Report, nearest
+from core.post import Account, Draft, Media, PostRequest
+
+# These are about what a field is; everything else only says that a draft is not finished yet.
+_SHAPE = frozenset({"wrong_type", "unknown_field", "null_character", "not_a_choice", "unknown_upload"})
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What our own database knows that a check needs: the team's accounts, and the uploads that are named."""
+
+    team_known: bool = True
+    accounts: tuple[Account, ...] = ()
+    uploads: Mapping[str, Media] = {}
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """One delivery to be: a block at an account, and the draft that the adapter makes of it."""
+
+    platform: str
+    position: int
+    block: dict[str, Any]
+    account: Account | None
+    draft: Draft[Any] | None
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict on a request. `request` and `post_date` are None where the envelope itself is at fault."""
+
+    report: Report
+    request: PostRequest | None
+    post_date: datetime | None
+    planned: tuple[Planned, ...]
+
+
+def check(body: object, adapters: Mapping[str, AnyAdapter], facts: Facts) -> Checked:
+    """Check a decoded request against everything that is declared and known; reads nothing, changes nothing."""
+    request, findings = convert(PostRequest, body)
+    sent: dict[str, Any] = body if isinstance(body, dict) else {}
+    if isinstance(sent.get("teamId"), str) and not facts.team_known:
+        words = "There is no such team; use one of your own."
+        findings.append(Finding(code="unknown_team", path=("teamId",), message=words))
+    post_date = _post_date(sent, findings)
+    planned: list[Planned] = []
+    in_blocks: list[Finding] = []
+    faulty = {finding.path[0] for finding in findings if finding.severity == "error" and finding.path}
+    shared = Shared.of(sent, faulty)
+    for platform in _platforms(sent, adapters, findings):
+        for plan, found in _blocks(platform, sent, shared, adapters[platform], facts):
+            planned += plan
+            in_blocks += found
+    if sent.get("status") == "DRAFT":
+        in_blocks = [_unfinished(finding) for finding in in_blocks]
+    report = Report(tuple(_distinct([*findings, *in_blocks])))
+    return Checked(report=report, request=request, post_date=post_date, planned=tuple(planned))
+
+
+def named_uploads(body: object) -> set[str]:
+    """Every upload id that a request names, in its shared part or in a block, sound or not."""
+    if not isinstance(body, dict):
+        return set()
+    data = body.get("data")
+    blocks = [block for value in (data.values() if isinstance(data, dict) else ()) for block in _as_list(value)]
+    lists = [holder.get("uploadIds") for holder in [body, *blocks] if isinstance(holder, dict)]
+    return {item for ids in lists if isinstance(ids, list) for item in ids if isinstance(item, str)}
+
+
+def _as_list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _post_date(sent: Mapping[str, Any], findings: list[Finding]) -> datetime | None:
+    if not isinstance(sent.get("postDate"), str):
+        return None
+    parsed = parse_date(sent["postDate"], ("postDate",))
+    if isinstance(parsed, Finding):
+        findings.append(parsed)
+        return None
+    return parsed
+
+
+def _platforms(sent: Mapping[str, Any], adapters: Mapping[str, AnyAdapter], findings: list[Finding]) -> Iterator[str]:
+    """The platforms that a request asks for and that are served, each once."""
+    asked = sent.get("socialAccountTypes")
+    seen: set[str] = set()
+    for index, name in enumerate(asked if isinstance(asked, list) else ()):
+        at = ("socialAccountTypes", index)
+        if not isinstance(name, str):
+            continue
+        if name not in adapters:
+            findings.append(_unknown_platform(name, at, adapters))
+        elif name in seen:
+            words = f"{name} is named twice; it counts once."
+            findings.append(Finding(code="duplicate", path=at, message=words, severity="warning"))
+        else:
+            seen.add(name)
+            yield name
+    data = sent.get("data")
+    for name, block in data.items() if isinstance(data, dict) else ():
+        if name not in adapters:
+            findings.append(_unknown_platform(name, ("data", name), adapters))
+        elif name not in seen and block is not None:
+            words = f"This block is not used: {name} is not among socialAccountTypes."
+            findings.append(Finding(code="block_unused", path=("data", name), message=words, severity="warning"))
+
+
+def _unknown_platform(name: str, path: Path, adapters: Mapping[str, AnyAdapter]) -> Finding:
+    known = ", ".join(sorted(adapters))
+    hint = nearest(name, adapters)
+    words = f"This platform is not served here{hint or '; take it out.'} Served: {known}."
+    return Finding(code="unknown_platform", path=path, message=words)
+
+
+def _blocks(
+    platform: str, sent: Mapping[str, Any], shared: Shared, adapter: AnyAdapter, facts: Facts
+) -> Iterator[tuple[list[Planned], list[Finding]]]:
+    data = sent.get("data")
+    value = data.get(platform) if isinstance(data, dict) else None
+    many = isinstance(value, list)
+    if many and not value:
+        words = "The list of blocks is empty; put one block in, or take the platform out."
+        yield [], [Finding(code="too_few", path=("data", platform), message=words)]
+    for index, block in enumerate(value if isinstance(value, list) else [value]):
+        path: Path = ("data", platform, index) if many else ("data", platform)
+        if block is not None and not isinstance(block, dict):
+            yield [], [Finding(code="wrong_type", path=path, message="A block has to be an object.")]
+            continue
+        accounts, findings = _accounts(platform, block or {}, sent, path, facts)
+        plan: list[Planned] = []
+        for account in accounts:
+            made = drafted(adapter, shared, block or {}, path=path, account=account, uploads=facts.uploads)
+            findings += made.findings
+            plan.append(
+                Planned(platform=platform, position=index, block=block or {}, account=account, draft=made.draft)
+            )
+        if comment := _first_comment(platform, sent):
+            findings.append(comment)
+        yield plan, findings
+
+
+def _first_comment(platform: str, sent: Mapping[str, Any]) -> Finding | None:
+    comments = sent.get("firstComment")
+    if not isinstance(comments, dict) or not comments.get(platform):
+        return None
+    return Finding(
+        code="field_unused",
+        path=("firstComment", platform),
+        message="First comments are not published; the post goes out without it.",
+        severity="warning",
+    )
+
+
+def _accounts(
+    platform: str, block: Mapping[str, Any], sent: Mapping[str, Any], path: Path, facts: Facts
+) -> tuple[list[Account | None], list[Finding]]:
+    """The accounts that a block goes to; `[None]` with a finding where that is not certain."""
+    if not facts.team_known:
+        return [None], []
+    connected = [account for account in facts.accounts if account.platform == platform]
+    listed = ", ".join(f"{account.id} ({account.username})" for account in connected)
+    own, shared = block.get("socialAccountIds"), sent.get("socialAccountIds")
+    named, at = (own, path) if isinstance(own, list) else (shared, ())
+    if isinstance(named, list):
+        everywhere = {account.id for account in (connected if at else facts.accounts)}
+        wrong = [
+            Finding(
+                code="unknown_account",
+                path=(*at, "socialAccountIds", index),
+                message=f"There is no such account on {platform} in this team; there are: {listed or 'none'}.",
+            )
+            for index, id in enumerate(named)
+            if id not in everywhere
+        ]
+        chosen: list[Account | None] = [account for account in connected if account.id in named]
+        if chosen or wrong:
+            return chosen or [None], wrong
+    if len(connected) == 1:
+        return [connected[0]], []
+    if not connected:
+        words = f"The team has no account on {platform}; connect one first."
+        return [None], [Finding(code="no_account", path=path, message=words)]
+    words = f"The team has several accounts on {platform}; name one in socialAccountIds: {listed}."
+    return [None], [Finding(code="account_ambiguous", path=(*path, "socialAccountIds"), message=words)]
+
+
+def _unfinished(finding: Finding) -> Finding:
+    if finding.code in _SHAPE:
+        return finding
+    return msgspec.structs.replace(finding, severity="warning")
+
+
+def _distinct(findings: list[Finding]) -> list[Finding]:
+    """Without repetitions: a block that goes to several accounts has its faults told once."""
+    return list(dict.fromkeys(findings))

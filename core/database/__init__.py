@@ -1,0 +1,1 @@
+"""PostgreSQL, the one place of truth: connections, named SQL, migrations, shared transactions."""

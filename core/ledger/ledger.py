@@ -1,0 +1,171 @@
+"""The ledger: claims what is due, hands it to workers under a lease, and writes down what became of it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+from psycopg_pool import AsyncConnectionPool
+
+from core.clock import Deadline
+from core.database.group import GroupCommit
+from core.database.notices import Notices
+from core.database.queries import queries
+from core.errors import Unavailable
+from core.ledger.moves import Failure, Move, Outcome, Subject, move
+from core.ledger.states import State
+from core.retry import Policy
+
+Pool = AsyncConnectionPool[AsyncConnection[Any]]
+
+LEASE_SECONDS = 60.0
+"""How long a worker may hold a delivery; longer than any request to a platform."""
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery in a worker's hands: everything that publishing it takes but the account's token."""
+
+    id: UUID
+    organization_id: UUID
+    team_id: UUID
+    post_id: UUID
+    social_account_id: UUID
+    grant_id: UUID
+    platform: str
+    block: dict[str, Any]
+    from_state: str
+    fence: int
+    attempts: int
+    failures: int
+    looks: int
+    armed_at: datetime | None
+    steps: dict[str, Any]
+    pending: dict[str, Any] | None
+    expired: bool
+    content: dict[str, Any]
+
+    @property
+    def subject(self) -> Subject:
+        """What moves when this delivery does."""
+        looking = self.from_state == State.UNCONFIRMED
+        return Subject(
+            id=self.id,
+            organization_id=self.organization_id,
+            team_id=self.team_id,
+            post_id=self.post_id,
+            social_account_id=self.social_account_id,
+            platform=self.platform,
+            fence=self.fence,
+            state=State.UNCONFIRMED if looking else State.PUBLISHING,
+        )
+
+
+class LeaseLost(Unavailable):
+    """Another worker has the delivery by now, or nobody may: nothing was sent, and nothing is written."""
+
+    code = "lease_lost"
+
+
+class Ledger:
+    """The deliveries of one database. Any number of ledgers may work on it at the same time."""
+
+    def __init__(self, pool: Pool, *, lease_seconds: float = LEASE_SECONDS) -> None:
+        self._pool = pool
+        self._lease = lease_seconds
+        self._sql = queries("core.ledger")
+        self._moves = GroupCommit[Move, bool](pool, move)
+        self.notices = Notices(pool)
+
+    async def claim(self, *, queued: int = 1000, lanes: int = 200, each: int = 50) -> dict[str, int]:
+        """Queue what is due, lane by lane in turn; answers how many for each platform.
+
+        At most `queued` stand in a platform's queue, at most `each` of a lane join it at a time: that is what
+        keeps turns fair, whatever the length of the lanes.
+        """
+        async with self._pool.connection() as connection:
+            cursor = await connection.execute(self._sql["claim"], {"queued": queued, "lanes": lanes, "each": each})
+            return {row[0]: row[1] async for row in cursor}
+
+    async def next_due(self) -> float | None:
+        """Seconds until the next delivery falls due, or None when none waits."""
+        async with self._pool.connection() as connection:
+            row = await (await connection.execute(self._sql["next_due"])).fetchone()
+            return row[0] if row else None
+
+    async def ready(self) -> list[str]:
+        """The platforms on which workers would find something to take."""
+        async with self._pool.connection() as connection:
+            return [row[0] async for row in await connection.execute(self._sql["ready"])]
+
+    async def take(self, platform: str, limit: int) -> list[Taken]:
+        """Take up to `limit` deliveries that are ready; each is leased to the caller and has its attempt written."""
+        values = {"platform": platform, "limit": limit, "lease": self._lease}
+        async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(self._sql["take"], values)
+            return [msgspec.convert(row, Taken) async for row in cursor]
+
+    async def arm(self, taken: Taken, answers: dict[str, Any]) -> Deadline:
+        """Commit that the point of no return is about to be passed; until when it may be.
+
+        Raises `LeaseLost` where the lease has ended.
+        """
+        start = Deadline.after(0)
+        left = await self._guarded("arm", taken, answers)
+        return Deadline(start.at + float(left))
+
+    async def remember(self, taken: Taken, answers: dict[str, Any]) -> None:
+        """Commit the answers of steps, so that a later attempt goes on behind them. Raises `LeaseLost`."""
+        await self._guarded("remember", taken, answers)
+
+    async def _guarded(self, query: str, taken: Taken, answers: dict[str, Any]) -> Any:
+        values = {"id": taken.id, "fence": taken.fence, "answers": Jsonb(answers)}
+        async with self._pool.connection() as connection:
+            row = await (await connection.execute(self._sql[query], values)).fetchone()
+        if row is None:
+            raise LeaseLost("The lease on the delivery has ended.")
+        return row[0]
+
+    async def known(self, grant_id: UUID, external_ids: Sequence[str]) -> set[str]:
+        """Those of the platform's ids that the ledger has already for some delivery of the grant."""
+        values = {"grant_id": grant_id, "external_ids": list(external_ids)}
+        async with self._pool.connection() as connection:
+            return {row[0] async for row in await connection.execute(self._sql["known"], values)}
+
+    async def settle(self, subject: Subject, outcome: Outcome) -> bool:
+        """Write down what became of a delivery; False where its fence or state was no longer the caller's."""
+        made = await self._moves.submit((subject, outcome))
+        self.notices.tell("webhooks")
+        if outcome.due_in is not None:
+            self.notices.tell("deliveries")
+        return made
+
+    async def sweep(self, policy: Policy, random: Any, limit: int = 500) -> int:
+        """Repair what dead workers left: armed deliveries are looked up, others tried again. Answers how many."""
+        async with self._pool.connection() as connection:
+            rows = await (await connection.execute(self._sql["expired"], {"limit": limit})).fetchall()
+        moved = [await self.settle(*_abandoned(row, policy, random)) for row in rows]
+        return sum(moved)
+
+    async def aclose(self) -> None:
+        """Finish what is being written."""
+        await self._moves.aclose()
+        await self.notices.aclose()
+
+
+def _abandoned(row: Sequence[Any], policy: Policy, random: Any) -> Move:
+    *facts, fence, state, failures, armed = row
+    names = ("id", "organization_id", "team_id", "post_id", "social_account_id", "platform")
+    subject = Subject(**dict(zip(names, facts, strict=True)), fence=fence, state=State(state))
+    if armed:
+        words = "The worker ended before it could write down the platform's answer."
+        error = Failure(code="outcome_unknown", message=words, hint="It is looked up on the platform.")
+        return subject, Outcome(state=State.UNCONFIRMED, due_in=0, error=error)
+    error = Failure(code="worker_lost", message="The worker ended before anything was sent.")
+    wait = policy.after(failures + 1, random)
+    if wait is None:
+        return subject, Outcome(state=State.FAILED, failed=True, error=error)
+    return subject, Outcome(state=State.RETRYING, due_in=wait, failed=True, error=error)

@@ -1,0 +1,132 @@
+"""Moves: the one way in which a delivery changes its state, with its attempt, its events and its post."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
+
+from core.database.queries import queries
+from core.events.events import Event, record
+from core.ledger.states import State, may_follow
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Why something did not go out, as it is stored and shown."""
+
+    code: str
+    message: str
+    hint: str = ""
+    platform_code: str | None = None
+    http_status: int | None = None
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """The delivery that moves, as the mover knows it: `fence` and `state` guard the move."""
+
+    id: UUID
+    organization_id: UUID
+    team_id: UUID
+    post_id: UUID
+    social_account_id: UUID
+    platform: str
+    fence: int
+    state: State
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a delivery: its next state, when it falls due again (seconds from now), and why."""
+
+    state: State
+    due_in: float | None = None
+    failed: bool = False
+    looked: bool = False
+    pending: dict[str, Any] | None = None
+    external_id: str | None = None
+    permalink: str | None = None
+    error: Failure | None = None
+    http_status: int | None = None
+    answer: str | None = None
+
+
+Move = tuple[Subject, Outcome]
+
+
+async def move(connection: AsyncConnection[Any], moves: Sequence[Move]) -> list[bool]:
+    """Carry moves out inside the caller's transaction; says for each whether it was made.
+
+    A move that came too late (another fence, another state) changes nothing and is answered False.
+    Raises ValueError for one that the table of states does not have.
+    """
+    for subject, outcome in moves:
+        if not may_follow(subject.state, outcome.state):
+            raise ValueError(f"a delivery cannot go from {subject.state} to {outcome.state}")
+    sql = queries("core.ledger")
+    post_ids = sorted({subject.post_id for subject, _ in moves})
+    cursor = await connection.execute(sql["lock_posts"], {"ids": post_ids})
+    before = {row[0]: row[1] async for row in cursor}
+    rows = Jsonb([_row(subject, outcome) for subject, outcome in moves])
+    cursor = await connection.execute(sql["move"], {"moves": rows})
+    moved = {row[0]: row[1:] async for row in cursor}
+    await connection.execute(sql["end_attempts"], {"moves": rows, "moved": list(moved)})
+    cursor = await connection.execute(sql["refresh_posts"], {"ids": post_ids})
+    after = {row[0]: row[1] async for row in cursor}
+    made = [(subject, outcome) for subject, outcome in moves if subject.id in moved]
+    events = [_delivery_event(subject, outcome, *moved[subject.id]) for subject, outcome in made]
+    events += _post_events(made, before, after)
+    await record(connection, events)
+    return [subject.id in moved for subject, _ in moves]
+
+
+def _row(subject: Subject, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "id": str(subject.id),
+        "fence": subject.fence,
+        "before": subject.state,
+        **msgspec.to_builtins(outcome),
+        "failed": int(outcome.failed),
+        "looked": int(outcome.looked),
+        "error": msgspec.to_builtins(outcome.error),
+    }
+
+
+def _delivery_event(subject: Subject, outcome: Outcome, due_at: Any, published_at: Any) -> Event:
+    data: dict[str, Any] = {
+        "deliveryId": str(subject.id),
+        "postId": str(subject.post_id),
+        "teamId": str(subject.team_id),
+        "platform": subject.platform,
+        "socialAccountId": str(subject.social_account_id),
+        "state": outcome.state,
+        "externalId": outcome.external_id,
+        "permalink": outcome.permalink,
+        "publishedAt": published_at.isoformat() if outcome.state is State.PUBLISHED else None,
+        "error": msgspec.to_builtins(outcome.error),
+        "nextAt": due_at.isoformat() if outcome.due_in is not None else None,
+    }
+    return Event(
+        organization_id=subject.organization_id,
+        team_id=subject.team_id,
+        type=f"delivery.{outcome.state}",
+        subject=subject.post_id,
+        data=data,
+    )
+
+
+def _post_events(made: Sequence[Move], before: Mapping[UUID, str], after: Mapping[UUID, str]) -> list[Event]:
+    """`post.published` or `post.failed`, when the last delivery of a post has ended."""
+    events: dict[UUID, Event] = {}
+    types = {"POSTED": "post.published", "ERROR": "post.failed"}
+    for subject, _ in made:
+        status = after.get(subject.post_id)
+        if status in types and status != before[subject.post_id]:
+            events[subject.post_id] = Event(
+                organization_id=subject.organization_id,
+                team_id=subject.team_id,
+                type=types[status],
+                subject=subject.post_id,
+                data={"postId": str(subject.post_id), "teamId": str(subject.team_id), "status": status},
+            )
+    return list(events.values())

@@ -1,0 +1,47 @@
+"""The states of a delivery and the moves between them, as one table."""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a delivery stands."""
+
+    SCHEDULED = "scheduled"
+    QUEUED = "queued"
+    PUBLISHING = "publishing"
+    PUBLISHED = "published"
+    DEFERRED = "deferred"
+    RETRYING = "retrying"
+    PROCESSING = "processing"
+    UNCONFIRMED = "unconfirmed"
+    NEEDS_REVIEW = "needs_review"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_S = State
+
+MOVES: dict[State, frozenset[State]] = {
+    _S.SCHEDULED: frozenset({_S.QUEUED, _S.CANCELLED, _S.FAILED}),
+    _S.QUEUED: frozenset({_S.PUBLISHING, _S.CANCELLED, _S.FAILED}),
+    _S.PUBLISHING: frozenset(
+        {_S.PUBLISHED, _S.DEFERRED, _S.RETRYING, _S.PROCESSING, _S.UNCONFIRMED, _S.NEEDS_REVIEW, _S.FAILED, _S.QUEUED}
+    ),
+    _S.DEFERRED: frozenset({_S.QUEUED, _S.CANCELLED, _S.FAILED}),
+    _S.RETRYING: frozenset({_S.QUEUED, _S.CANCELLED, _S.FAILED}),
+    _S.PROCESSING: frozenset({_S.PUBLISHING}),
+    _S.UNCONFIRMED: frozenset({_S.UNCONFIRMED, _S.PUBLISHED, _S.RETRYING, _S.NEEDS_REVIEW, _S.FAILED}),
+    _S.NEEDS_REVIEW: frozenset({_S.PUBLISHED, _S.RETRYING, _S.FAILED}),
+    _S.PUBLISHED: frozenset(),
+    _S.FAILED: frozenset({_S.QUEUED}),
+    _S.CANCELLED: frozenset(),
+}
+"""From each state, the states that may follow; the database refuses every other move as well."""
+
+OPEN = frozenset(state for state in State if state not in {_S.PUBLISHED, _S.FAILED, _S.CANCELLED})
+"""Something may still happen to these."""
+
+
+def may_follow(before: State, after: State) -> bool:
+    """Whether a delivery may go from `before` to `after`."""
+    return after in MOVES[before]

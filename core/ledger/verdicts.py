@@ -1,0 +1,132 @@
+"""Verdicts, pure: from what an attempt brought, to what becomes of the delivery."""
+
+import random as _random
+from collections.abc import Sequence
+
+import msgspec
+
+from core.adapter import Certainty, Pending, Published
+from core.errors import (
+    BrokenAdapter,
+    FingerpostError,
+    InvalidPost,
+    OutcomeUnknown,
+    PublishError,
+    RateLimited,
+    Unavailable,
+)
+from core.ledger.moves import Failure, Outcome
+from core.ledger.states import State
+from core.retry import Policy
+
+
+class Readback(msgspec.Struct, frozen=True, kw_only=True):
+    """When an unclear outcome is looked up: seconds after it became unclear, one look each."""
+
+    seconds: tuple[float, ...] = (5.0, 30.0, 120.0, 600.0)
+
+    def wait(self, looks: int) -> float | None:
+        """Seconds from the `looks`-th look to the next, or None after the last."""
+        if looks >= len(self.seconds):
+            return None
+        return self.seconds[looks] - (self.seconds[looks - 1] if looks else 0.0)
+
+
+def after_publish(result: Published | Pending) -> Outcome:
+    """The adapter has answered."""
+    if isinstance(result, Pending):
+        wait = max(result.after.total_seconds(), 0.0)
+        return Outcome(state=State.PROCESSING, due_in=wait, pending=result.state)
+    return Outcome(state=State.PUBLISHED, external_id=result.external_id, permalink=result.permalink)
+
+
+def after_error(
+    error: Exception,
+    *,
+    failures: int,
+    certainty: Certainty,
+    readback: Readback,
+    policy: Policy,
+    random: _random.Random,
+) -> Outcome:
+    """The attempt has failed; the class of the error says what happens next."""
+    failure = failed(error)
+    match error:
+        case RateLimited():
+            return Outcome(state=State.DEFERRED, due_in=max(error.after.total_seconds(), 1.0), error=failure)
+        case OutcomeUnknown():
+            return unclear(
+                failure, certainty=certainty, failures=failures, readback=readback, policy=policy, random=random
+            )
+        case Unavailable():
+            return _again(failure, failures, policy, random)
+    return Outcome(state=State.FAILED, failed=True, error=failure)
+
+
+def unclear(
+    failure: Failure,
+    *,
+    certainty: Certainty,
+    failures: int,
+    readback: Readback,
+    policy: Policy,
+    random: _random.Random,
+) -> Outcome:
+    """Nobody knows whether it went out: what helps depends on the platform."""
+    match certainty:
+        case "key":
+            return _again(failure, failures, policy, random)
+        case "none":
+            return Outcome(state=State.NEEDS_REVIEW, error=failure)
+    return Outcome(state=State.UNCONFIRMED, due_in=readback.wait(0) or 0.0, error=failure)
+
+
+def _again(failure: Failure, failures: int, policy: Policy, random: _random.Random) -> Outcome:
+    wait = policy.after(failures + 1, random)
+    if wait is None:
+        return Outcome(state=State.FAILED, failed=True, error=failure)
+    return Outcome(state=State.RETRYING, due_in=wait, failed=True, error=failure)
+
+
+def after_look(
+    found: Sequence[Published], *, looks: int, failures: int, readback: Readback, policy: Policy, random: _random.Random
+) -> Outcome:
+    """The platform was read. What was found is ours; what is not there after the last look was never made."""
+    if found:
+        return after_publish(found[0])
+    unseen = Failure(
+        code="outcome_unknown",
+        message="The platform's answer was unclear, and the post is not to be seen there yet.",
+        hint="It is looked up again before anything is sent.",
+    )
+    wait = readback.wait(looks + 1)
+    if wait is not None:
+        return Outcome(state=State.UNCONFIRMED, due_in=wait, looked=True, error=unseen)
+    words = "The platform did not make the post; it was looked for until that was certain."
+    return _again(Failure(code="not_made", message=words), failures, policy, random)
+
+
+def after_failed_look(error: Exception, *, readback: Readback) -> Outcome:
+    """A look that could not be carried through says nothing, and is not counted."""
+    wait = error.after.total_seconds() if isinstance(error, RateLimited) else readback.seconds[0]
+    return Outcome(state=State.UNCONFIRMED, due_in=max(wait, 1.0), error=failed(error))
+
+
+def failed(error: Exception) -> Failure:
+    """What is stored and shown of an error. An error nobody classified is a bug of the adapter and says so."""
+    match error:
+        case PublishError():
+            return Failure(
+                code=error.code,
+                message=error.message,
+                hint=error.hint,
+                platform_code=error.platform_code,
+                http_status=error.http_status,
+            )
+        case InvalidPost():
+            words = "; ".join(finding.message for finding in error.report.errors)
+            return Failure(code=error.code, message=words, hint="Mend the post and send it again.")
+        case FingerpostError():
+            return Failure(code=error.code, message=error.message)
+    words = f"The adapter failed on {type(error).__name__}."
+    return Failure(code=BrokenAdapter.code, message=words, hint="Nothing was sent. Tell the adapter's author.")

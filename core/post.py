@@ -1,0 +1,96 @@
+"""The post: what a client sends, and what one platform sees of it."""
+
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from core.limits import MediaKind
+
+Url = Annotated[str, Meta(max_length=2048, pattern=r"^https?://[^\s/]+\S*$", extra={"expects": "an http or https URL"})]
+"""A URL as a client may give one."""
+
+
+class Block(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """The per-platform part of a post; an adapter's own block adds its fields.
+
+    On the wire names are camelCase. A field whose `Meta(extra={"unused": why})` is set is known and taken,
+    and its use is answered with that warning.
+    """
+
+    upload_ids: (
+        Annotated[list[str], Meta(description="Files uploaded before, in the order in which they appear.")] | None
+    ) = None
+    media_urls: (
+        Annotated[list[Url], Meta(description="Public URLs of media, which the platform fetches by itself.")] | None
+    ) = None
+    social_account_ids: (
+        Annotated[list[str], Meta(description="Which accounts get it, where the team has several here.")] | None
+    ) = None
+
+
+class PostRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The body of `POST /api/v1/post/`: bundle.social's envelope, and a part that all platforms share."""
+
+    team_id: str
+    title: Annotated[str, Meta(min_length=1, max_length=1000, description="For your eyes; not published by itself.")]
+    post_date: Annotated[str, Meta(description="ISO 8601 with an offset; now or in the past means at once.")]
+    status: Annotated[Literal["DRAFT", "SCHEDULED"], Meta(description="SCHEDULED publishes at postDate.")]
+    social_account_types: Annotated[list[str], Meta(min_length=1, description="The platforms, by name.")]
+    data: Annotated[dict[str, Any], Meta(description="A block for each platform, or a list of blocks.")] = {}
+    reference_key: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
+    first_comment: dict[str, str | None] | None = None
+    text: (
+        Annotated[str, Meta(max_length=100_000, description="Shared text, where a block has none of its own.")] | None
+    ) = None
+    link: Annotated[str, Meta(max_length=8192, description="Shared link.")] | None = None
+    upload_ids: Annotated[list[str], Meta(description="Shared media, by upload.")] | None = None
+    media_urls: Annotated[list[Url], Meta(description="Shared media, by public URL.")] | None = None
+    social_account_ids: (
+        Annotated[list[str], Meta(description="Which accounts, where the team has several on a platform.")] | None
+    ) = None
+
+
+class Media(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of a draft: an upload of ours (`upload_id`, with everything measured) or somebody's public `url`."""
+
+    upload_id: str | None = None
+    url: str | None = None
+    kind: MediaKind | None = None
+    mime: str | None = None
+    bytes: int | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    """A place in an account: a board, a page, a channel."""
+
+    id: str
+    name: str
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """The public facts of a connected account."""
+
+    id: str
+    platform: str
+    username: str
+    external_user: str
+    channels: tuple[Channel, ...] = ()
+    facts: dict[str, Any] = {}
+
+
+B = TypeVar("B", bound=Block)
+
+
+class Draft(msgspec.Struct, Generic[B], frozen=True, kw_only=True):
+    """A post as one platform sees it: its block with the shared part filled in, and its media.
+
+    `account` is None only while a request is checked that names no usable account.
+    """
+
+    title: str
+    block: B
+    media: tuple[Media, ...] = ()
+    account: Account | None = None

@@ -1,0 +1,26 @@
+"""What the sandboxes of all platforms share: the call log, the faults, and the socket they serve on."""
+
+from core.sandbox.answers import json_answer
+from core.sandbox.calls import Call, CallLog
+from core.sandbox.exchange import Exchange
+from core.sandbox.faults import FAULTS, Fault
+from core.sandbox.running import RunningSandbox, application, running, serve
+from core.sandbox.sandbox import Lifespan, Sandbox, Seed
+from core.sandbox.target import route_of
+
+__all__ = [
+    "FAULTS",
+    "Call",
+    "CallLog",
+    "Exchange",
+    "Fault",
+    "Lifespan",
+    "RunningSandbox",
+    "Sandbox",
+    "Seed",
+    "application",
+    "json_answer",
+    "route_of",
+    "running",
+    "serve",
+]

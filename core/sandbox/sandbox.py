@@ -1,0 +1,92 @@
+"""What a platform's sandbox must offer, and what every one of them gets."""
+
+import random
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from http.client import responses
+from typing import Any, ClassVar
+
+import msgspec
+from aiohttp import web
+
+from core.sandbox.calls import CallLog
+from core.sandbox.faults import FAULTS, Fault
+from core.sandbox.switchboard import Switchboard
+from core.sandbox.target import templates_of
+
+Lifespan = Callable[[web.Application], AsyncIterator[None]]
+"""Something that is open as long as the sandbox serves: an async generator function that yields once."""
+
+
+class Seed(msgspec.Struct, frozen=True, kw_only=True):
+    """A user of the platform, made ready to publish.
+
+    `external_user` is the platform's id of the user, `channel_id` that of a place to publish to (a board, a page),
+    `facts` what else the platform would tell about the account.
+    """
+
+    access_token: str
+    refresh_token: str | None
+    external_user: str
+    channel_id: str
+    facts: dict[str, Any]
+
+
+class Sandbox(ABC):
+    """A stateful fake of one platform, with a log of its calls and faults to switch on.
+
+    `clock` gives unix seconds, `rng` decides whether a fault of some probability falls, `remember` is how many calls
+    the log keeps. One object is one world: it may be served, stopped and served again.
+    """
+
+    platform: ClassVar[str]
+    fault_kinds: ClassVar[Mapping[str, type[Fault]]] = FAULTS
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        rng: random.Random | None = None,
+        remember: int = 100_000,
+    ) -> None:
+        self.clock = clock
+        self.rng = rng or random.SystemRandom()
+        self.log = CallLog(remember)
+        self.faults = Switchboard(self.fault_kinds, lambda: templates_of(self.routes()), self.rng)
+
+    @abstractmethod
+    def routes(self) -> Sequence[web.RouteDef]:
+        """The platform's operations."""
+
+    @abstractmethod
+    def live(self) -> object:
+        """What is live on the platform now, as an object that JSON can carry."""
+
+    @abstractmethod
+    def seed(self) -> Seed:
+        """Makes one more user who is ready to publish."""
+
+    def now(self) -> float:
+        """The platform's own time in unix seconds, as its answers tell it."""
+        return self.clock()
+
+    def account_of(self, request: web.Request) -> str | None:
+        """The platform's id of the user on whose behalf the call is made, for the log."""
+        return None
+
+    async def admit(self, request: web.Request) -> web.Response | None:
+        """Called once when a call arrives, before any fault: counts it, and answers where it is one too many."""
+        return None
+
+    def headers(self, request: web.Request) -> Mapping[str, str]:
+        """Headers that the platform sends with every answer to this request."""
+        return {}
+
+    def error_body(self, status: int) -> object:
+        """The body of an error of which only the status is known, in the platform's own shape."""
+        return {"message": responses.get(status, f"HTTP {status}")}
+
+    def lifespans(self) -> Sequence[Lifespan]:
+        """What must be open while the sandbox serves, such as a client for fetching pictures."""
+        return ()
