@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from core.findings import Finding, Path
 
-_ZONE_NAME = re.compile(r"\[[^\]]*\]$|[A-Za-z][A-Za-z_/]+$")
+_ZONE_NAME = re.compile(r"^[0-9].*(\[[^\]]*\]|[A-Za-z][A-Za-z_/]+)$")
 
 
 def parse_date(text: str, path: Path) -> datetime | Finding:

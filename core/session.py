@@ -196,26 +196,21 @@ class _Fence(httpx.AsyncBaseTransport):
         session = self._session
         if request.method not in _READS and not session._writing:
             raise BrokenAdapter(f"{request.method} {request.url.path} was sent outside step() and once().")
-        if session._deadline is None:
+        if session._deadline is None:  # noqa: SLF001
             return await self._send(request, Unavailable)
         assert isinstance(request.stream, httpx.AsyncByteStream)
-        body = _FencedBody(request.stream, session._deadline)
+        body = _FencedBody(request.stream, session._deadline)  # noqa: SLF001
         fenced = httpx.Request(
             request.method, request.url, headers=request.headers, stream=body, extensions=request.extensions
         )
-        try:
-            return await self._send(fenced, OutcomeUnknown)
-        except PublishError:
-            if body.withheld:
-                raise Unavailable("The lease ended before the request was written; nothing was sent.") from None
-            raise
+        return await self._send(fenced, OutcomeUnknown)
 
     async def _send(
         self, request: httpx.Request, unanswered: type[Unavailable] | type[OutcomeUnknown]
     ) -> httpx.Response:
         try:
             return await self._transport.handle_async_request(request)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
             raise Unavailable(f"No connection to {request.url.host}.", hint="It is tried again by itself.") from error
         except httpx.TransportError as error:
             raise unanswered(f"{request.url.host} gave no answer ({type(error).__name__}).") from error
@@ -227,11 +222,9 @@ class _FencedBody(httpx.AsyncByteStream):
     def __init__(self, body: httpx.AsyncByteStream, deadline: Deadline) -> None:
         self._body = body
         self._deadline = deadline
-        self.withheld = False
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for chunk in self._body:
             if self._deadline.remaining <= 0:
-                self.withheld = True
-                raise TimeoutError("the lease has ended")
+                raise Unavailable("The lease ended before the request was written; nothing was sent.")
             yield chunk

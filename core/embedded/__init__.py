@@ -1,0 +1,1 @@
+"""PostgreSQL and Valkey from wheels, under a supervisor of our own."""

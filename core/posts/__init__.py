@@ -1,0 +1,1 @@
+"""Posts: taken in, kept, and shown to those who sent them."""

@@ -1,0 +1,213 @@
+"""How posts are shown: the Post object of bundle.social's API, and what ours says beyond it."""
+
+from datetime import UTC, datetime
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+import msgspec
+
+from core.ledger.moves import Failure
+from core.limits import MediaKind
+from core.post import Channel
+
+Retryability = Literal["retryable", "non_retryable", "unknown"]
+
+
+def timestamp(moment: datetime) -> str:
+    """A moment as answers give it: ISO 8601 in UTC with milliseconds, such as `2026-05-14T10:00:00.000Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class DeliveryView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One post at one social account, and how far it has come."""
+
+    id: UUID
+    platform: str
+    social_account_id: UUID
+    state: str
+    due_at: str
+    attempts: int
+    external_id: str | None
+    permalink: str | None
+    published_at: str | None
+    error: Failure | None
+
+
+class ErrorView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Why a platform did not take a post (yet); `isTransient` says that we try again by ourselves."""
+
+    code: str
+    error_message: str
+    is_transient: bool
+    retryability: Retryability
+    http_status: int | None
+    meta: dict[str, Any]
+    user_facing_message: str
+
+
+class ExternalView(msgspec.Struct, frozen=True, kw_only=True):
+    """A published post on its platform."""
+
+    id: str
+    permalink: str | None
+
+
+class HeldFile(Protocol):
+    """What is told of an upload."""
+
+    @property
+    def id(self) -> UUID: ...  # noqa: D102
+    @property
+    def organization_id(self) -> UUID: ...  # noqa: D102
+    @property
+    def team_id(self) -> UUID: ...  # noqa: D102
+    @property
+    def kind(self) -> MediaKind: ...  # noqa: D102
+    @property
+    def mime(self) -> str: ...  # noqa: D102
+    @property
+    def extension(self) -> str: ...  # noqa: D102
+    @property
+    def bytes(self) -> int: ...  # noqa: D102
+    @property
+    def width(self) -> int | None: ...  # noqa: D102
+    @property
+    def height(self) -> int | None: ...  # noqa: D102
+    @property
+    def seconds(self) -> float | None: ...  # noqa: D102
+    @property
+    def created_at(self) -> datetime: ...  # noqa: D102
+    @property
+    def updated_at(self) -> datetime: ...  # noqa: D102
+
+
+class UploadView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An upload as bundle.social shows one; files are not served to the public, so there are no URLs."""
+
+    id: UUID
+    team_id: UUID
+    organization_id: UUID
+    type: MediaKind
+    mime: str
+    ext: str
+    width: int | None
+    height: int | None
+    file_size: int
+    video_length: float | None
+    created_at: str
+    updated_at: str
+    url: None = None
+    icon_url: None = None
+    thumbnail_url: None = None
+    external_link: None = None
+    path: None = None
+    icon_path: None = None
+    thumbnail_path: None = None
+
+    @classmethod
+    def of(cls, file: HeldFile) -> "UploadView":
+        """The view of a file that we hold."""
+        return cls(
+            id=file.id,
+            team_id=file.team_id,
+            organization_id=file.organization_id,
+            type=file.kind,
+            mime=file.mime,
+            ext=file.extension,
+            width=file.width,
+            height=file.height,
+            file_size=file.bytes,
+            video_length=file.seconds,
+            created_at=timestamp(file.created_at),
+            updated_at=timestamp(file.updated_at),
+        )
+
+
+class PostUploadView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """An upload's place in a post."""
+
+    post_id: UUID
+    upload_id: UUID
+    created_at: str
+    updated_at: str
+    upload: UploadView
+
+
+class AccountView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A social account as bundle.social shows one."""
+
+    id: UUID
+    type: str
+    team_id: UUID
+    username: str
+    display_name: str
+    avatar_url: str | None
+    external_id: str
+    channels: list[Channel]
+    created_at: str
+    updated_at: str
+    deleted_at: str | None
+
+
+class PostAccountView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A social account's place in a post."""
+
+    post_id: UUID
+    social_account_id: UUID
+    external_post_id: str | None
+    created_at: str
+    updated_at: str
+    social_account: AccountView
+
+
+class WarningView(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that the author may want to mend, though the post was taken."""
+
+    code: str
+    message: str
+    path: list[str | int]
+
+
+class PostView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A post. `data` is what was sent; `errors`, `errorsVerbose` and `externalData` are keyed by platform."""
+
+    id: UUID
+    team_id: UUID
+    organization_id: UUID
+    title: str
+    reference_key: str | None
+    post_date: str
+    posted_date: str | None
+    status: str
+    social_account_types: list[str]
+    data: dict[str, Any]
+    first_comment: dict[str, str | None] | None
+    error: str | None
+    errors: dict[str, str] | None
+    errors_verbose: dict[str, ErrorView] | None
+    external_data: dict[str, ExternalView] | None
+    deliveries: list[DeliveryView]
+    retry_count: int
+    created_at: str
+    updated_at: str
+    deleted_at: str | None
+
+
+class NewPostView(PostView, frozen=True, kw_only=True, rename="camel"):
+    """A post that was just taken in, with the warnings of its check."""
+
+    warnings: list[WarningView]
+
+
+class FullPostView(PostView, frozen=True, kw_only=True, rename="camel"):
+    """A post with the files and the accounts that belong to it."""
+
+    uploads: list[PostUploadView]
+    social_accounts: list[PostAccountView]
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a list; `total` counts all of it."""
+
+    items: list[FullPostView]
+    total: int

@@ -1,0 +1,1 @@
+"""Organizations, their teams, and the API keys that open them."""
