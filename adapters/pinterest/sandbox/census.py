@@ -1,0 +1,55 @@
+"""What lives on the platform, as a test or a curious person reads it."""
+
+from typing import Any
+
+from adapters.pinterest.sandbox.shapes import moment
+from adapters.pinterest.sandbox.things import Board, Picture, Pin
+from adapters.pinterest.sandbox.world import World
+
+
+def census(world: World) -> dict[str, list[dict[str, Any]]]:
+    """Users, boards, sections and Pins, the oldest first; `account` is the id of the owner."""
+    return {
+        "users": [{"id": user.id, "username": user.username} for user in world.users.values()],
+        "boards": [_board(board) for board in world.boards.values()],
+        "sections": [{"id": each.id, "board_id": each.board, "name": each.name} for each in world.sections.values()],
+        "pins": [_pin(pin) for pin in world.pins.values()],
+    }
+
+
+def _board(board: Board) -> dict[str, Any]:
+    return {
+        "id": board.id,
+        "name": board.name,
+        "description": board.description,
+        "privacy": board.privacy,
+        "created_at": moment(board.created),
+        "account": board.owner.id,
+    }
+
+
+def _pin(pin: Pin) -> dict[str, Any]:
+    return {
+        "id": pin.id,
+        "board_id": pin.board,
+        "board_section_id": pin.section,
+        "title": pin.title,
+        "description": pin.description,
+        "link": pin.link,
+        "alt_text": pin.alt_text,
+        "note": pin.note,
+        "dominant_color": pin.dominant_color,
+        "created_at": moment(pin.created),
+        "account": pin.owner.id,
+        "pictures": [_picture(slot.picture) for slot in pin.slots],
+    }
+
+
+def _picture(picture: Picture) -> dict[str, Any]:
+    return {
+        "sha256": picture.sha256,
+        "content_type": picture.mime,
+        "bytes": picture.size,
+        "width": picture.width,
+        "height": picture.height,
+    }

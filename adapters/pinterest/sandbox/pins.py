@@ -1,0 +1,107 @@
+"""The operations on Pins."""
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from adapters.pinterest.sandbox.boards import origin
+from adapters.pinterest.sandbox.caller import Caller
+from adapters.pinterest.sandbox.media import slots_of
+from adapters.pinterest.sandbox.pages import page
+from adapters.pinterest.sandbox.pictures import INTAKE
+from adapters.pinterest.sandbox.refusals import invalid_link, no_board_for_pin, no_section, spam
+from adapters.pinterest.sandbox.schema import DIGITS, Text, body_of, digits_in_path
+from adapters.pinterest.sandbox.shapes import pin_shape
+from adapters.pinterest.sandbox.things import Board, Pin, Slot
+from fingerpost import json_answer
+
+SPAM_HOST = "spam.example"
+"""Links to this host and those below it are taken for spam."""
+
+PIN_FIELDS = {
+    "board_id": Text(pattern=DIGITS),
+    "board_section_id": Text(pattern=DIGITS, nullable=True),
+    "title": Text(longest=100, nullable=True),
+    "description": Text(longest=800, nullable=True),
+    "link": Text(longest=2048, nullable=True),
+    "alt_text": Text(longest=500, nullable=True),
+    "dominant_color": Text(nullable=True),
+    "parent_pin_id": Text(pattern=DIGITS, nullable=True),
+}
+
+
+async def create_pin(caller: Caller, request: web.Request) -> web.Response:
+    """`POST /pins`."""
+    body = await body_of(request, PIN_FIELDS, ("board_id", "media_source"))
+    _place(caller, body)
+    _check_link(body.get("link"))
+    slots = await slots_of(request.app[INTAKE], body["media_source"])
+    # Fetching took its time, and the board may be gone by now.
+    pin = _pin(caller, body, _place(caller, body), slots)
+    caller.world.add_pin(pin)
+    return json_answer(201, pin_shape(caller, pin, origin(request)))
+
+
+async def list_pins(caller: Caller, request: web.Request) -> web.Response:
+    """`GET /pins`."""
+    pins = (pin for pin in caller.world.pins_of(caller.user) if caller.board(pin.board))
+    return page(request, pins, lambda pin: pin_shape(caller, pin, origin(request)))
+
+
+async def show_pin(caller: Caller, request: web.Request) -> web.Response:
+    """`GET /pins/{pin_id}`."""
+    pin = caller.pin(digits_in_path(request, "pin_id"))
+    return json_answer(200, pin_shape(caller, pin, origin(request)))
+
+
+async def delete_pin(caller: Caller, request: web.Request) -> web.Response:
+    """`DELETE /pins/{pin_id}`."""
+    caller.world.remove_pin(caller.pin(digits_in_path(request, "pin_id")))
+    return web.Response(status=204)
+
+
+def _place(caller: Caller, body: dict[str, Any]) -> Board:
+    board = caller.board(body["board_id"])
+    if board is None:
+        raise no_board_for_pin()
+    if board.privacy == "SECRET":
+        caller.require("pins:write_secret")
+    section = body.get("board_section_id")
+    if section is not None and getattr(caller.world.sections.get(section), "board", None) != board.id:
+        raise no_section()
+    return board
+
+
+def _check_link(link: str | None) -> None:
+    if not link:
+        return
+    try:
+        host = urlsplit(link).hostname
+    except ValueError:
+        host = None
+    if not host or not re.match(r"(?i)https?://\S+$", link):
+        raise invalid_link()
+    if host == SPAM_HOST or host.endswith(f".{SPAM_HOST}"):
+        raise spam()
+
+
+def _pin(caller: Caller, body: dict[str, Any], board: Board, slots: tuple[Slot, ...]) -> Pin:
+    note = body.get("note")
+    return Pin(
+        id=caller.world.new_id(),
+        serial=caller.world.next_serial(),
+        owner=caller.user,
+        board=board.id,
+        section=body.get("board_section_id"),
+        title=body.get("title"),
+        description=body.get("description"),
+        link=body.get("link"),
+        alt_text=body.get("alt_text"),
+        note=note if isinstance(note, str) else "",
+        dominant_color=body.get("dominant_color") or slots[0].picture.color,
+        parent=body.get("parent_pin_id"),
+        slots=slots,
+        created=caller.world.clock(),
+    )

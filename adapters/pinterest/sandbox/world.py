@@ -1,0 +1,142 @@
+"""The state of the platform: who and what there is, and what belongs to whom."""
+
+import random
+from collections.abc import Callable, Collection, Iterator
+from itertools import count
+from string import ascii_letters, digits
+
+import msgspec
+
+from adapters.pinterest.sandbox.things import Board, Pin, Section, Token, User
+
+ACCESS_SECONDS = 30 * 86_400
+REFRESH_SECONDS = 60 * 86_400
+
+
+class World:
+    """Everything that lives on the platform, the oldest first in every collection.
+
+    Ids of what is made in the course of time follow the clock, so that a sandbox started anew gives none twice.
+    Users, their first boards and their tokens come from `rng` alone: with the same seed they are the same again.
+    """
+
+    def __init__(self, clock: Callable[[], float], rng: random.Random) -> None:
+        self.clock = clock
+        self._rng = rng
+        self._last_id = 0
+        self._serials = count(1)
+        self.users: dict[str, User] = {}
+        self.access: dict[str, Token] = {}
+        self.refresh: dict[str, Token] = {}
+        self.boards: dict[str, Board] = {}
+        self.sections: dict[str, Section] = {}
+        self.pins: dict[str, Pin] = {}
+
+    def new_id(self) -> str:
+        """An id of 18 digits that was not given before."""
+        self._last_id = max(self._last_id + 1, int(self.clock() * 10**8))
+        return f"{self._last_id:018d}"
+
+    def next_serial(self) -> int:
+        """The place in the order of making that the next thing takes."""
+        return next(self._serials)
+
+    def drawn_id(self) -> str:
+        """An id of 18 digits that depends on nothing but the randomness handed in."""
+        return str(self._rng.randrange(5 * 10**17, 9 * 10**17))
+
+    def add_user(self, username: str) -> User:
+        """A new user without boards."""
+        user = User(id=self.drawn_id(), username=username)
+        self.users[user.id] = user
+        return user
+
+    def issue(self, user: User, *, app: str, scopes: Collection[str], lifetime: float = ACCESS_SECONDS) -> Token:
+        """A new access token, good for `lifetime` seconds."""
+        token = self._token("pina_", user, app, scopes, lifetime)
+        self.access[token.value] = token
+        return token
+
+    def issue_refresh(self, token: Token) -> Token:
+        """The refresh token that goes with an access token."""
+        refresh = self._token("pinr_", token.user, token.app, token.scopes, REFRESH_SECONDS)
+        self.refresh[refresh.value] = refresh
+        return refresh
+
+    def token(self, value: str) -> Token | None:
+        """The living access token of this value."""
+        token = self.access.get(value)
+        return token if token is not None and self.clock() < token.expires else None
+
+    def add_board(
+        self,
+        owner: User,
+        name: str,
+        *,
+        number: str | None = None,
+        description: str | None = None,
+        privacy: str = "PUBLIC",
+        is_ads_only: bool = False,
+    ) -> Board:
+        """A new empty board."""
+        now = self.clock()
+        board = Board(
+            id=number or self.new_id(),
+            serial=self.next_serial(),
+            owner=owner,
+            name=name,
+            description=description,
+            privacy=privacy,
+            is_ads_only=is_ads_only,
+            created=now,
+            modified=now,
+        )
+        self.boards[board.id] = board
+        return board
+
+    def remove_board(self, board: Board) -> None:
+        """Removes a board with its sections and Pins."""
+        del self.boards[board.id]
+        self.sections = {key: each for key, each in self.sections.items() if each.board != board.id}
+        self.pins = {key: each for key, each in self.pins.items() if each.board != board.id}
+
+    def add_section(self, board: Board, name: str) -> Section:
+        """A new section of a board."""
+        section = Section(id=self.new_id(), serial=self.next_serial(), board=board.id, name=name)
+        self.sections[section.id] = section
+        return section
+
+    def add_pin(self, pin: Pin) -> None:
+        """Puts a Pin on its board."""
+        self.pins[pin.id] = pin
+        self._touch(pin.board)
+
+    def remove_pin(self, pin: Pin) -> None:
+        """Takes a Pin off its board."""
+        del self.pins[pin.id]
+        self._touch(pin.board)
+
+    def boards_of(self, user: User) -> Iterator[Board]:
+        """The boards of a user, the newest first."""
+        return (board for board in reversed(self.boards.values()) if board.owner == user)
+
+    def pins_on(self, board: Board) -> Iterator[Pin]:
+        """The Pins of a board, the newest first."""
+        return (pin for pin in reversed(self.pins.values()) if pin.board == board.id)
+
+    def pins_of(self, user: User) -> Iterator[Pin]:
+        """The Pins of a user, the newest first."""
+        return (pin for pin in reversed(self.pins.values()) if pin.owner == user)
+
+    def sections_of(self, board: Board) -> Iterator[Section]:
+        """The sections of a board, the newest first."""
+        return (each for each in reversed(self.sections.values()) if each.board == board.id)
+
+    def _touch(self, board: str) -> None:
+        known = self.boards.get(board)
+        if known is not None:
+            self.boards[board] = msgspec.structs.replace(known, modified=self.clock())
+
+    def _token(self, prefix: str, user: User, app: str, scopes: Collection[str], lifetime: float) -> Token:
+        value = prefix + "".join(self._rng.choices(ascii_letters + digits, k=64))
+        return Token(value=value, user=user, app=app, scopes=frozenset(scopes), expires=self.clock() + lifetime)
