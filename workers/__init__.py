@@ -1,0 +1,1 @@
+"""What runs out of sight: publishing, webhooks, and the scheduler that feeds them."""

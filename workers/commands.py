@@ -1,0 +1,65 @@
+"""The commands of the workers: `fingerpost work` and `fingerpost schedule`."""
+
+import asyncio
+import os
+import signal
+import threading
+
+import click
+
+from core.logs import configure
+from core.registry import Registry
+from core.settings import Settings
+from workers.scheduler import run_scheduler
+from workers.worker import open_worker
+
+READY_FD = click.option(
+    "--ready-fd", type=int, hidden=True, help="A pipe that is written to when the process is ready."
+)
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+@click.command()
+@READY_FD
+def work(ready_fd: int | None) -> None:
+    """Publish deliveries and send webhooks, until told to stop.
+
+    Runs one event loop with FINGERPOST_IN_FLIGHT publishes at a time. Start as many as you have cores, on as
+    many hosts as you like. SIGINT or SIGTERM: takes nothing more, finishes what is in hand, and ends.
+    """
+    settings = Settings.read()
+    configure(settings.log_level)
+    stop = threading.Event()
+    for number in STOPPING:
+        signal.signal(number, lambda *_: stop.set())
+    worker = open_worker(settings, Registry.installed())
+    worker.start()
+    _ready(ready_fd)
+    stop.wait()
+    worker.stop(timeout=int(settings.lease * 1000))
+
+
+@click.command()
+@READY_FD
+def schedule(ready_fd: int | None) -> None:
+    """Queue deliveries as they fall due and wake the workers, until told to stop.
+
+    One is enough; more do no harm, and go on when one fails.
+    """
+    settings = Settings.read()
+    configure(settings.log_level)
+
+    async def until_stopped() -> None:
+        stop = asyncio.Event()
+        for number in STOPPING:
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        _ready(ready_fd)
+        await run_scheduler(settings, Registry.installed(), stop)
+
+    asyncio.run(until_stopped())
+
+
+def _ready(fd: int | None) -> None:
+    if fd is not None:
+        os.write(fd, b"ready\n")
+        os.close(fd)

@@ -1,0 +1,211 @@
+"""Publishing: one delivery, from a worker's hands to its outcome in the ledger."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import httpx
+import msgspec
+import structlog
+
+from core.accounts.accounts import Accounts
+from core.clock import Deadline
+from core.drafting import AnyAdapter, Shared, drafted
+from core.errors import BrokenAdapter, FingerpostError, InvalidPost, NotFound, OutcomeUnknown, PublishError, Unavailable
+from core.findings import Report
+from core.ids import parse_id
+from core.ledger.ledger import LeaseLost, Ledger, Taken
+from core.ledger.moves import Failure, Outcome
+from core.ledger.states import State
+from core.ledger.verdicts import Readback, after_error, after_failed_look, after_look, after_publish, failed, unclear
+from core.post import Draft
+from core.registry import Registry
+from core.retry import PUBLISHING, Policy
+from core.session import Session
+from core.settings import Settings
+from core.uploads.uploads import Uploads
+
+LOOK_BACK = timedelta(minutes=2)
+"""How long before the arming a post may bear the platform's date: clocks differ."""
+
+
+class Publisher:
+    """Carries deliveries out, each by the adapter of its platform."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        accounts: Accounts,
+        uploads: Uploads,
+        registry: Registry,
+        settings: Settings,
+        transport: httpx.AsyncBaseTransport,
+        random: Random,
+        policy: Policy = PUBLISHING,
+    ) -> None:
+        self._ledger = ledger
+        self._accounts = accounts
+        self._uploads = uploads
+        self._registry = registry
+        self._settings = settings
+        self._transport = transport
+        self._random = random
+        self._policy = policy
+        self._readback = Readback(seconds=settings.readback_seconds)
+        self._log = structlog.get_logger(__name__)
+
+    async def carry_out(self, taken: Taken) -> None:
+        """Publish, resume or look up a delivery, and write down what became of it."""
+        try:
+            outcome = await self._outcome(taken)
+        except LeaseLost:
+            self._log.warning("lease_lost", delivery=str(taken.id), fence=taken.fence)
+            return
+        settled = await self._ledger.settle(taken.subject, outcome)
+        self._log.info(
+            "delivery_settled" if settled else "outcome_came_late",
+            delivery=str(taken.id),
+            platform=taken.platform,
+            state=outcome.state,
+            code=outcome.error.code if outcome.error else None,
+        )
+
+    async def _outcome(self, taken: Taken) -> Outcome:
+        adapter = self._registry.get(taken.platform)
+        if adapter is None:
+            return _given_up("platform_missing", f"No adapter for {taken.platform} is installed any more.")
+        if taken.from_state == State.QUEUED and taken.expired:
+            return _given_up("too_late", "The post could not go out in time; going out later would be stale.")
+        try:
+            draft, session = await self._prepared(taken, adapter)
+        except (NotFound, InvalidPost) as error:
+            return Outcome(state=State.FAILED, failed=True, error=failed(error))
+        if taken.from_state == State.UNCONFIRMED:
+            return await self._look(taken, adapter, draft, session)
+        return await self._publish(taken, adapter, draft, session)
+
+    async def _prepared(self, taken: Taken, adapter: AnyAdapter) -> tuple[Draft[Any], Session]:
+        credentials = await self._accounts.credentials(taken.organization_id, taken.social_account_id)
+        shared = Shared.of(taken.content)
+        named = [*(taken.block.get("uploadIds") or ()), *(shared.upload_ids or ())]
+        ids = [id for text in named if (id := parse_id(text))]
+        held = await self._uploads.many(taken.organization_id, taken.team_id, ids)
+        uploads = {str(upload.id): upload for upload in held.values()}
+        made = drafted(
+            adapter,
+            shared,
+            taken.block,
+            path=("data", taken.platform),
+            account=credentials.account,
+            uploads={id: upload.media for id, upload in uploads.items()},
+        )
+        report = Report(made.findings)
+        if made.draft is None or report.errors:
+            raise InvalidPost(report)
+
+        async def read_upload(upload_id: str) -> bytes:
+            return await self._uploads.read(uploads[upload_id])
+
+        session = Session(
+            adapter,
+            account=credentials.account,
+            token=credentials.token,
+            hosts=self._settings.hosts_of(adapter),
+            key=str(taken.id),
+            transport=self._transport,
+            journal=_Journal(self._ledger, taken),
+            steps=taken.steps,
+            read_upload=read_upload,
+        )
+        return made.draft, session
+
+    async def _publish(self, taken: Taken, adapter: AnyAdapter, draft: Draft[Any], session: Session) -> Outcome:
+        try:
+            async with asyncio.timeout(self._settings.lease):
+                if taken.from_state == State.PROCESSING and taken.pending is not None:
+                    outcome = after_publish(await adapter.resume(draft, session, taken.pending))
+                else:
+                    outcome = after_publish(await adapter.publish(draft, session))
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - every error is classified and stored
+            await session.save()
+            if not isinstance(error, FingerpostError):
+                self._log.exception("adapter_failed", platform=taken.platform, delivery=str(taken.id))
+            outcome = after_error(
+                _classified(error, session),
+                failures=taken.failures,
+                certainty=adapter.certainty,
+                readback=self._readback,
+                policy=self._policy,
+                random=self._random,
+            )
+        else:
+            await session.save()
+        return msgspec.structs.replace(outcome, http_status=session.answer_status, answer=session.answer_text)
+
+    async def _look(self, taken: Taken, adapter: AnyAdapter, draft: Draft[Any], session: Session) -> Outcome:
+        if adapter.certainty in ("key", "none"):
+            failure = Failure(code=OutcomeUnknown.code, message="Nobody knows whether the platform made it.")
+            return unclear(
+                failure,
+                certainty=adapter.certainty,
+                failures=taken.failures,
+                readback=self._readback,
+                policy=self._policy,
+                random=self._random,
+            )
+        assert taken.armed_at is not None
+        try:
+            async with asyncio.timeout(self._settings.lease):
+                found = await adapter.find(draft, session, taken.armed_at - LOOK_BACK)
+        except Exception as error:  # noqa: BLE001 - every error is classified and stored
+            if not isinstance(error, FingerpostError):
+                self._log.exception("look_failed", platform=taken.platform, delivery=str(taken.id))
+            return after_failed_look(_classified(error, session), readback=self._readback)
+        known = await self._ledger.known(taken.grant_id, [published.external_id for published in found])
+        return after_look(
+            [published for published in found if published.external_id not in known],
+            looks=taken.looks,
+            failures=taken.failures,
+            readback=self._readback,
+            policy=self._policy,
+            random=self._random,
+        )
+
+
+class _Journal:
+    """The ledger, as the session of one delivery writes to it."""
+
+    def __init__(self, ledger: Ledger, taken: Taken) -> None:
+        self._ledger = ledger
+        self._taken = taken
+
+    async def arm(self, name: str, answers: Mapping[str, Any]) -> Deadline:
+        return await self._ledger.arm(self._taken, dict(answers))
+
+    async def remember(self, answers: Mapping[str, Any]) -> None:
+        await self._ledger.remember(self._taken, dict(answers))
+
+
+def _classified(error: Exception, session: Session) -> Exception:
+    """An error nobody classified: after the point of no return it means that the outcome is unclear."""
+    if isinstance(error, PublishError):
+        return error
+    if session.armed:
+        return OutcomeUnknown(
+            f"The publish was broken off ({type(error).__name__}) after it had been sent.",
+            hint="It is looked up on the platform before anything is sent again.",
+        )
+    if isinstance(error, TimeoutError):
+        return Unavailable("The platform took longer than the lease lasts.")
+    return (
+        error if isinstance(error, FingerpostError) else BrokenAdapter(f"The adapter failed on {type(error).__name__}.")
+    )
+
+
+def _given_up(code: str, message: str) -> Outcome:
+    return Outcome(state=State.FAILED, failed=True, error=Failure(code=code, message=message))

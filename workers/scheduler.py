@@ -1,0 +1,113 @@
+"""The scheduler: queues what is due and rings for workers. Any number of them may run."""
+
+import asyncio
+from collections.abc import Iterable
+from random import Random
+from typing import Any
+
+import psycopg
+import structlog
+
+from core.clock import elapsed
+from core.database.notices import heard, listen
+from core.database.pool import open_pool
+from core.ledger.ledger import Ledger
+from core.registry import Registry
+from core.retry import PUBLISHING
+from core.settings import Settings
+from core.vault import Vault
+from core.webhooks.outbox import Outbox
+from workers.broker import WEBHOOKS, Bell, open_broker, publishing
+
+SWEEP_SECONDS = 5.0
+"""How often is looked for what a crash or a lost message left lying."""
+
+PAUSE_SECONDS = 0.05
+"""The least time between two rounds, so that a queue that is full is not asked in a tight circle."""
+
+
+class Scheduler:
+    """Wakes when something falls due or is told, and otherwise every few seconds to repair."""
+
+    def __init__(self, *, database_url: str, ledger: Ledger, outbox: Outbox, bell: Bell, random: Random) -> None:
+        self._url = database_url
+        self._ledger = ledger
+        self._outbox = outbox
+        self._bell = bell
+        self._random = random
+        self._swept_at = -SWEEP_SECONDS
+        self._log = structlog.get_logger(__name__)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Go round until `stop` is set. A database or broker that is away is waited for."""
+        while not stop.is_set():
+            try:
+                async with await listen(self._url) as connection:
+                    await self._rounds(connection, stop)
+            except psycopg.OperationalError as error:
+                self._log.warning("database_away", error=str(error).strip())
+                await _wait(stop, 1.0)
+
+    async def _rounds(self, connection: psycopg.AsyncConnection[Any], stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            claimed = await self._ledger.claim()
+            await self._ring(publishing(platform) for platform in claimed)
+            if elapsed() - self._swept_at >= SWEEP_SECONDS:
+                await self._sweep()
+            seconds = await self._seconds_to_wait()
+            listening = asyncio.create_task(heard(connection, seconds))
+            stopping = asyncio.create_task(stop.wait())
+            await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if not listening.done():
+                listening.cancel()
+                return
+            if "webhooks" in listening.result():
+                await self._ring([WEBHOOKS])
+
+    async def _seconds_to_wait(self) -> float:
+        sweep = self._swept_at + SWEEP_SECONDS - elapsed()
+        due = await self._ledger.next_due()
+        return max(PAUSE_SECONDS, min(sweep, sweep if due is None else due))
+
+    async def _sweep(self) -> None:
+        self._swept_at = elapsed()
+        swept = await self._ledger.sweep(PUBLISHING, self._random)
+        if swept:
+            self._log.warning("leases_swept", deliveries=swept)
+        await self._ring(publishing(platform) for platform in await self._ledger.ready())
+        if await self._outbox.due():
+            await self._ring([WEBHOOKS])
+
+    async def _ring(self, queues: Iterable[str]) -> None:
+        for queue in queues:
+            try:
+                await asyncio.to_thread(self._bell.ring, queue)
+            except Exception as error:  # noqa: BLE001 - whatever the broker's client raises; the sweep rings again
+                self._log.warning("broker_away", queue=queue, error=str(error))
+
+
+async def run_scheduler(settings: Settings, registry: Registry, stop: asyncio.Event) -> None:
+    """A scheduler with everything it needs, until `stop` is set."""
+    async with open_pool(settings.database_url, size=4, name="scheduler") as pool:
+        ledger = Ledger(pool, lease_seconds=settings.lease)
+        broker = open_broker(settings.broker_url or settings.redis_url)
+        bell = Bell(broker, [*(publishing(platform) for platform in registry), WEBHOOKS])
+        outbox = Outbox(pool, Vault.parse(settings.master_keys))
+        random = Random()  # noqa: S311 - jitter, not secrets
+        scheduler = Scheduler(
+            database_url=settings.database_url, ledger=ledger, outbox=outbox, bell=bell, random=random
+        )
+        try:
+            await scheduler.run(stop)
+        finally:
+            await ledger.aclose()
+            broker.close()
+
+
+async def _wait(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

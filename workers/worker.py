@@ -1,0 +1,137 @@
+"""A worker process: Dramatiq's threads wait for wake-ups, and one event loop does all the work."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+from random import Random
+
+import dramatiq
+import uvloop
+from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
+from dramatiq.broker import Broker
+from dramatiq.middleware import AsyncIO
+
+from core.accounts.accounts import Accounts
+from core.database.pool import open_pool
+from core.guard import Guard
+from core.http import open_client, open_transport
+from core.ledger.ledger import Ledger, Taken
+from core.registry import Registry
+from core.settings import Settings
+from core.uploads.storage import FolderStorage
+from core.uploads.uploads import Uploads
+from core.vault import Vault
+from core.webhooks.outbox import Outbox
+from workers.broker import WEBHOOKS, open_broker, publishing
+from workers.drain import Drain
+from workers.publish import Publisher
+from workers.webhooks import Sender
+
+POOL_SIZE = 8
+"""Connections to PostgreSQL a worker process has; writes share transactions."""
+
+
+class Loop(AsyncIO):
+    """Dramatiq's event loop, made by uvloop, with the workshop opened in it and closed with it."""
+
+    def __init__(self, workshop: "Workshop") -> None:
+        super().__init__()
+        self._workshop = workshop
+
+    def before_worker_boot(self, broker: Broker, worker: dramatiq.Worker) -> None:
+        """Start the loop and open the workshop in it."""
+        thread = EventLoopThread(self.logger)
+        thread.loop = uvloop.new_event_loop()
+        thread.daemon = True
+        thread.start(timeout=5.0)
+        set_event_loop_thread(thread)
+        thread.run_coroutine(self._workshop.open())
+        self._thread = thread
+
+    def before_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
+        """Take nothing more; what is in hand is finished."""
+        self._thread.loop.call_soon_threadsafe(self._workshop.stop)
+
+    def after_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
+        """Close what was opened, then the loop."""
+        self._thread.run_coroutine(self._workshop.close())
+        super().after_worker_shutdown(broker, worker)  # type: ignore[no-untyped-call]  # dramatiq has no types here
+
+
+class Workshop:
+    """Everything a worker works with, opened in its event loop."""
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._stack = AsyncExitStack()
+        self._publishing: dict[str, Drain[Taken]] = {}
+
+    async def open(self) -> None:
+        """Connect, and set up one drain for each queue."""
+        settings, stack = self._settings, self._stack
+        pool = await stack.enter_async_context(open_pool(settings.database_url, size=POOL_SIZE, name="worker"))
+        vault = Vault.parse(settings.master_keys)
+        guard = Guard(settings.allowed_urls)
+        platforms = open_transport(guard=None)
+        guarded = open_transport(guard=guard)
+        stack.push_async_callback(platforms.aclose)
+        stack.push_async_callback(guarded.aclose)
+        ledger = Ledger(pool, lease_seconds=settings.lease)
+        stack.push_async_callback(ledger.aclose)
+        random = Random()  # noqa: S311 - jitter, not secrets
+        publisher = Publisher(
+            ledger=ledger,
+            accounts=Accounts(pool, vault),
+            uploads=Uploads(pool, FolderStorage(settings.uploads), open_client(guarded)),
+            registry=self._registry,
+            settings=settings,
+            transport=platforms,
+            random=random,
+        )
+        for platform in self._registry:
+            self._publishing[platform] = _drain(ledger, platform, publisher, settings.in_flight)
+        self._webhooks = Sender(Outbox(pool, vault), guarded, guard, random=random)
+
+    async def publish(self, platform: str) -> None:
+        """Publish what is ready on a platform, until nothing is."""
+        await self._publishing[platform].run()
+
+    async def webhooks(self) -> None:
+        """Send the webhooks that are due, until none is."""
+        await self._webhooks.drain()
+
+    def stop(self) -> None:
+        """Take nothing more."""
+        for drain in self._publishing.values():
+            drain.stop()
+        self._webhooks.stop()
+
+    async def close(self) -> None:
+        """Finish writing and close every connection."""
+        await self._stack.aclose()
+
+
+def _drain(ledger: Ledger, platform: str, publisher: Publisher, in_flight: int) -> Drain[Taken]:
+    async def take(limit: int) -> list[Taken]:
+        return await ledger.take(platform, limit)
+
+    return Drain(take, publisher.carry_out, in_flight=in_flight)
+
+
+def open_worker(settings: Settings, registry: Registry) -> dramatiq.Worker:
+    """A worker on every queue, not yet started. `start()` and `stop()` it from the main thread."""
+    workshop = Workshop(settings, registry)
+    broker = open_broker(settings.broker_url or settings.redis_url, [Loop(workshop)])
+    for platform in registry:
+        _actor(broker, publishing(platform), partial(workshop.publish, platform))
+    _actor(broker, WEBHOOKS, workshop.webhooks)
+    # A drain keeps its thread until its queue is empty; one more each lets the next wake-up in.
+    return dramatiq.Worker(broker, worker_threads=2 * (len(registry) + 1), worker_timeout=100)
+
+
+def _actor(broker: Broker, name: str, work: Callable[[], Awaitable[None]]) -> None:
+    async def drain() -> None:
+        await work()
+
+    dramatiq.Actor[[], None](drain, broker=broker, actor_name=name, queue_name=name, priority=0, options={})
