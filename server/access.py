@@ -1,0 +1,61 @@
+"""The access log: every request gets an id, which every answer carries, and one line when it is over."""
+
+import re
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.clock import elapsed
+
+HEADER = "x-request-id"
+
+_FIT = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+
+class AccessLog:
+    """Wraps an ASGI application. Queries, bodies and headers are not logged: keys and texts may stand in them.
+
+    A client's own id for the request is kept, if it is short and plain.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request_id = _given_id(scope) or uuid4().hex
+        start = elapsed()
+        status = 0
+
+        async def marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (HEADER.encode(), request_id.encode())]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, marked)
+            finally:
+                self._log(scope, status, elapsed() - start)
+
+    def _log(self, scope: Scope, status: int, seconds: float) -> None:
+        known: dict[str, Any] = {}
+        if caller := scope.get("user"):
+            known = {"organization": str(caller.organization_id), "key": str(caller.key_id)}
+        structlog.get_logger().info(
+            "request",
+            method=scope.get("method"),
+            path=scope["path"],
+            status=status,
+            ms=round(seconds * 1000, 1),
+            **known,
+        )
+
+
+def _given_id(scope: Scope) -> str | None:
+    given = next((value for name, value in scope["headers"] if name == HEADER.encode()), b"")
+    return given.decode() if _FIT.fullmatch(given) else None

@@ -1,0 +1,113 @@
+"""What a newcomer finds ready: an organization, a team, a key, and an account on each sandbox."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import msgspec
+
+from core.accounts.accounts import Accounts
+from core.accounts.introduction import introduce
+from core.database.pool import open_pool
+from core.http import open_transport
+from core.registry import Registry
+from core.settings import Settings
+from core.tenants.tenants import Tenants
+from core.vault import Vault
+from server.cli.machine import kept_secret
+
+ORGANIZATION, TEAM = "Local", "My team"
+
+
+class SandboxAccount(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A sandbox, the account connected there, and a board (or the like) to publish to."""
+
+    url: str
+    social_account_id: str
+    board_id: str
+
+
+class Newcomer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Everything that a first request needs."""
+
+    api_url: str
+    api_key: str
+    organization_id: str
+    team_id: str
+    sandboxes: dict[str, SandboxAccount]
+
+    def request(self, registry: Registry, *, post_date: str) -> dict[str, Any]:
+        """The body of a first post: the example of each platform that has a sandbox."""
+        return {
+            "teamId": self.team_id,
+            "title": "New arrival",
+            "postDate": post_date,
+            "status": "SCHEDULED",
+            "socialAccountTypes": list(self.sandboxes),
+            "data": {
+                platform: registry[platform].example(account.board_id, f"{account.url}/_sandbox/picture.png")
+                for platform, account in self.sandboxes.items()
+            },
+        }
+
+
+async def welcome(
+    settings: Settings, registry: Registry, state: Path, *, api_url: str, sandboxes: Mapping[str, str]
+) -> Newcomer:
+    """Make ready, or find again, what a first request needs."""
+    async with open_pool(settings.database_url, size=2, name="up") as pool:
+        tenants = Tenants(pool)
+        accounts = Accounts(pool, Vault.parse(settings.master_keys))
+        organization_id = await tenants.organization(ORGANIZATION)
+        team_id = (await tenants.team_named(organization_id, TEAM)).id
+        key = await _key(tenants, organization_id, state / "api.key")
+        connected: dict[str, SandboxAccount] = {}
+        for platform, url in sandboxes.items():
+            seed = await _seed(url)
+            adapter = registry[platform]
+            transport = open_transport(guard=None)
+            try:
+                profile, channels = await introduce(
+                    adapter, seed["access_token"], hosts=settings.hosts_of(adapter), transport=transport
+                )
+            finally:
+                await transport.aclose()
+            # A sandbox forgets its users when it ends; their accounts would only be in the way.
+            await accounts.disconnect(organization_id, team_id, platform)
+            account_id = await accounts.connect(
+                organization_id=organization_id,
+                team_id=team_id,
+                platform=platform,
+                profile=profile,
+                channels=channels,
+                access_token=seed["access_token"],
+            )
+            connected[platform] = SandboxAccount(
+                url=url, social_account_id=str(account_id), board_id=seed["channel_id"]
+            )
+    return Newcomer(
+        api_url=api_url,
+        api_key=key,
+        organization_id=str(organization_id),
+        team_id=str(team_id),
+        sandboxes=connected,
+    )
+
+
+async def _key(tenants: Tenants, organization_id: UUID, path: Path) -> str:
+    kept = await asyncio.to_thread(kept_secret, path, str)
+    if kept and await tenants.authenticate(kept):
+        return kept
+    made = await tenants.create_key(organization_id, "made by fingerpost up")
+    await asyncio.to_thread(path.write_text, made.secret)
+    return made.secret
+
+
+async def _seed(url: str) -> dict[str, Any]:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.post(f"{url}/_sandbox/seed")
+        seed: dict[str, Any] = answer.raise_for_status().json()
+        return seed

@@ -1,0 +1,103 @@
+"""Health: whether this server can do its work, asked by load balancers and by bundle.social's clients."""
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import msgspec
+import redis.asyncio
+from litestar import Response, get
+from litestar.di import NamedDependency
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from core.posts.views import timestamp
+from core.registry import Registry
+from server.auth import OPEN
+
+PATIENCE_SECONDS = 2.0
+"""How long a server of ours may take to answer before it counts as down."""
+
+Word = Literal["ok", "down"]
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """`status` is ok only where everything is; it comes with HTTP 503 otherwise."""
+
+    status: Word
+    database: Word
+    redis: Word
+
+
+class PlatformHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """How a platform fares, as bundle.social words it."""
+
+    status: Literal["operational", "degraded", "outage", "maintenance"]
+    note: str
+
+
+class ApiHealth(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """bundle.social's health answer; `platforms` has those that are served here."""
+
+    status: str
+    created_at: str
+    note: str
+    platforms: dict[str, PlatformHealth]
+
+
+class Pulse:
+    """Feels whether PostgreSQL and Redis answer."""
+
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]], client: redis.asyncio.Redis) -> None:
+        self._pool = pool
+        self._client = client
+
+    async def feel(self) -> Health:
+        """Both at the same time; never raises, and never takes longer than the patience."""
+        database, cache = await asyncio.gather(_answers(self._select()), _answers(self._ping()))
+        status: Word = "ok" if database == cache == "ok" else "down"
+        return Health(status=status, database=database, redis=cache)
+
+    async def _select(self) -> None:
+        async with self._pool.connection(timeout=PATIENCE_SECONDS) as connection:
+            await connection.execute("select 1")
+
+    async def _ping(self) -> None:
+        await self._client.ping()
+
+
+async def _answers(call: Awaitable[None]) -> Word:
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await call
+    except Exception:  # noqa: BLE001 - whatever it is, it does not answer
+        return "down"
+    return "ok"
+
+
+@get("/health", opt={OPEN: True}, tags=["Health"], operation_id="health", summary="Health of this server")
+async def health(pulse: NamedDependency[Pulse]) -> Response[Health]:
+    """Whether the database and Redis answer; HTTP 503 where one does not."""
+    felt = await pulse.feel()
+    return Response(felt, status_code=200 if felt.status == "ok" else 503)
+
+
+@get(
+    "/api/v1",
+    opt={OPEN: True},
+    tags=["Health"],
+    operation_id="appGetHealth",
+    summary="Health in bundle.social's words",
+)
+async def api_health(pulse: NamedDependency[Pulse], registry: NamedDependency[Registry]) -> ApiHealth:
+    """Whether posts to the platforms served here are taken in and sent."""
+    felt = await pulse.feel()
+    well = felt.status == "ok"
+    word = PlatformHealth(status="operational" if well else "outage", note="")
+    return ApiHealth(
+        status="ok" if well else "error",
+        created_at=timestamp(datetime.now(UTC)),
+        note="" if well else "A server that we need is away.",
+        platforms=dict.fromkeys(sorted(registry), word),
+    )
