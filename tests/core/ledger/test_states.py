@@ -1,0 +1,31 @@
+from core.ledger.states import MOVES, OPEN, State, may_follow
+
+
+def test_every_state_has_its_row() -> None:
+    assert set(MOVES) == set(State)
+
+
+def test_every_open_state_leads_to_an_end() -> None:
+    for start in OPEN:
+        reached, frontier = {start}, {start}
+        while frontier:
+            frontier = {after for state in frontier for after in MOVES[state]} - reached
+            reached |= frontier
+        assert reached & {State.PUBLISHED, State.FAILED}, start
+
+
+def test_what_is_published_or_cancelled_stays_so() -> None:
+    for after in State:
+        assert not may_follow(State.PUBLISHED, after)
+        assert not may_follow(State.CANCELLED, after)
+
+
+def test_an_unclear_outcome_is_never_queued_again_without_a_look() -> None:
+    assert not may_follow(State.UNCONFIRMED, State.QUEUED)
+    assert not may_follow(State.UNCONFIRMED, State.PUBLISHING)
+    assert not may_follow(State.NEEDS_REVIEW, State.QUEUED)
+
+
+def test_nothing_under_way_can_be_cancelled() -> None:
+    for state in (State.PUBLISHING, State.PROCESSING, State.UNCONFIRMED, State.NEEDS_REVIEW):
+        assert not may_follow(state, State.CANCELLED)
