@@ -37,8 +37,15 @@ def serve(settings: Settings, registry: Registry, *, listener: socket.socket) ->
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-        runner.run(_run(config, listener))
+    try:
+        with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+            runner.run(_run(config, listener))
+    except BaseExceptionGroup as group:
+        # Litestar's lifespan runs in a task group, which wraps whatever goes wrong.
+        found, _ = group.split(Misconfigured)
+        if found is None:
+            raise
+        raise _first(found) from None
 
 
 def bound(host: str, port: int) -> socket.socket:
@@ -69,6 +76,11 @@ class _Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _first(group: BaseExceptionGroup[Misconfigured]) -> Misconfigured:
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
 async def _run(config: uvicorn.Config, listener: socket.socket) -> None:

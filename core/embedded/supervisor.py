@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import IO
 
 from core.embedded.account import Account, cannot_become
@@ -181,6 +182,21 @@ def signals_ignored() -> Iterator[None]:
         for number, handler in before.items():
             # None is a handler that was not set from Python: it cannot be put back.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def heed_first_signal() -> None:
+    """From now on the first SIGINT, SIGTERM, SIGHUP or SIGQUIT raises KeyboardInterrupt, and later ones do nothing.
+
+    For a program that has to stop its children in order: who loses patience must not interrupt that.
+    """
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for deadly in _deadly():
+            signal.signal(deadly, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    for deadly in _deadly():
+        signal.signal(deadly, interrupt)
 
 
 def _deadly() -> list[signal.Signals]:

@@ -80,7 +80,7 @@ with under_way as (
 ), placed as (
     select id, turn, row_number() over (order by turn, due_at, id) as place from ready
 ), chosen as (
-    select id, place from placed order by place limit %(limit)s
+    select id, place from placed where turn + place <= %(limit)s + 1 order by place limit %(limit)s
 ), taken as (
     update webhook_messages m
     set fence = m.fence + 1, attempts = m.attempts + 1,

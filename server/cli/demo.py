@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import shutil
+import signal
 import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -39,6 +40,7 @@ def demo() -> None:
     Exit code 0 means that all of it happened. Nothing is left running, and nothing is kept.
     """
     console = Console(highlight=False)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     state = default_state(os.environ, uid=os.getuid()).resolve() / f"demo-{secrets.token_hex(4)}"
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, state, ignore_errors=True)
@@ -60,6 +62,7 @@ class Show:
         self._newcomer = newcomer
         self._registry = registry
         self._received: asyncio.Queue[tuple[dict[str, str], bytes]] = asyncio.Queue()
+        self._verified: dict[str, dict[str, Any]] = {}
         self._start = time.monotonic()
 
     async def run(self) -> None:
@@ -102,20 +105,20 @@ class Show:
         self._tell("POSTED", f"GET /api/v1/post/{post['id']} says so, with the same link")
 
     async def _heard(self, secret: str, kind: str) -> dict[str, Any]:
-        """The next webhook of a kind; every one that comes must bear a true signature."""
+        """The webhook of a kind, in whatever order they come; every one must bear a true signature."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                while True:
+                while kind not in self._verified:
                     headers, body = await self._received.get()
                     event: dict[str, Any] = Webhook(secret).verify(body, headers)
-                    if event["type"] == kind:
-                        return event
                     if event["type"].endswith(".failed"):
                         raise NotPublished(f"{event['type']}: {event['data']}")
+                    self._verified[event["type"]] = event
         except TimeoutError:
             raise NotPublished(f"No {kind} came within {PATIENCE_SECONDS:.0f} seconds.") from None
         except WebhookVerificationError as error:
             raise NotPublished(f"A webhook's signature is wrong: {error}") from error
+        return self._verified[kind]
 
     def _receiver(self) -> web.Application:
         async def receive(request: web.Request) -> web.Response:

@@ -60,7 +60,7 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
     def count(self, table: str) -> int:
         """How many rows a table has."""
         with psycopg.connect(self.database_url) as connection:
-            row = connection.execute(f"select count(*) from {table}").fetchone()  # type: ignore[arg-type]
+            row = connection.execute(f"select count(*) from {table}").fetchone()
         assert row is not None
         return int(row[0])
 

@@ -1,6 +1,6 @@
 """The list of posts over real HTTP: filters, order, pages, and every bad value told."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -14,7 +14,7 @@ LIST = "/api/v1/post/"
 
 
 @pytest.fixture
-def posts(house: House, client: httpx.Client, pin: Pin) -> Iterator[list[str]]:
+def posts(house: House, client: httpx.Client, pin: Pin) -> list[str]:
     """Five posts, the n-th dated in year 2030 + n: a draft, three scheduled, one that was published."""
     ids = []
     for number in range(5):
@@ -26,7 +26,7 @@ def posts(house: House, client: httpx.Client, pin: Pin) -> Iterator[list[str]]:
         ids.append(client.post(LIST, json=body).json()["id"])
     with psycopg.connect(house.database_url) as connection:
         connection.execute("update posts set status = 'POSTED', posted_at = now() where id = %s", [ids[4]])
-    yield ids
+    return ids
 
 
 def listed(client: httpx.Client, house: House, **query: Any) -> list[str]:

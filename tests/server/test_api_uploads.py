@@ -109,8 +109,8 @@ def test_a_file_that_is_no_picture_is_refused(house: House, client: httpx.Client
          "missing_field"),
         (b'--x\r\ncontent-disposition: form-data; name="teamId"\r\n\r\n\xff\xfe\r\n--x--',
          "multipart/form-data; boundary=x", "malformed_form"),
-        (b'--x\r\ncontent-disposition: form-data; name="teamId"\r\ncontent-type: text/plain; charset=klingon\r\n\r\na\r\n'
-         b"--x--", "multipart/form-data; boundary=x", "malformed_form"),
+        (b'--x\r\ncontent-disposition: form-data; name="teamId"\r\ncontent-type: text/plain; charset=klingon\r\n'
+         b"\r\na\r\n--x--", "multipart/form-data; boundary=x", "malformed_form"),
         (b"file=abc", "application/x-www-form-urlencoded", "missing_field"),
     ],
 )  # fmt: skip

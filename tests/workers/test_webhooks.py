@@ -305,8 +305,9 @@ async def test_two_senders_share_the_work_and_double_none_of_it(
         await house.endpoint(f"/{n}")
     await house.happened(*["post.published"] * 50)
     senders = [sender_with(), sender_with()]
-    while {message["state"] for message in await house.messages()} != {"delivered"}:
-        await asyncio.gather(*(finish(sender) for sender in senders))
+    async with asyncio.timeout(DEADLINE):
+        while {message["state"] for message in await house.messages()} != {"delivered"}:
+            await asyncio.gather(*(sender.drain() for sender in senders))
     assert len(receiver.calls) == len({(call.path, call.id) for call in receiver.calls}) == 200
 
 

@@ -1,11 +1,20 @@
 """Programs that hold embedded servers, and are gone when the test is."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import roomy_memory
 from tests.core.embedded.holding import Holder, nobody_holds, until
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A private folder, in memory where there is room: most of what happens here is to make small files."""
+    with tempfile.TemporaryDirectory(prefix="fingerpost-tests-", dir=roomy_memory()) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -1,14 +1,13 @@
 """A program of its own that holds embedded servers until it is told to stop, so that a test can kill it.
 
-It prints one line of JSON when they are ready, or `{"refused": words}`. Stops when its standard input ends, or by
-SIGINT or SIGTERM. `--uid` becomes an ordinary user first, `--drop` gives capabilities up for good.
+It prints one line of JSON when they are ready, or `{"refused": words}`. Stops when its standard input ends, or by a
+signal. `--uid` becomes an ordinary user first, `--drop` gives capabilities up for good.
 """
 
 import argparse
 import ctypes
 import json
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ import psycopg
 import redis
 
 from core.embedded.servers import EmbeddedServers
-from core.embedded.supervisor import Supervisor
+from core.embedded.supervisor import Supervisor, heed_first_signal
 from core.errors import Misconfigured
 
 PR_CAPBSET_DROP = 24
@@ -38,7 +37,7 @@ def main() -> None:
         os.setgroups([])
         os.setgid(given.gid)
         os.setuid(given.uid)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    heed_first_signal()
     try:
         hold(given.state)
     except Misconfigured as error:

@@ -5,6 +5,7 @@ import pwd
 import shutil
 import stat
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -110,8 +111,7 @@ def test_programs_out_of_nobodys_reach_are_copied_once(
     private = tmp_path / "venv"
     private.mkdir(mode=0o700)
     for package in (binaries.POSTGRES_PACKAGE, binaries.VALKEY_PACKAGE):
-        mirror(package, private)
-    monkeypatch.syspath_prepend(private)
+        mirror(package, private, monkeypatch)
     programs = find_programs(nobody, cache=everyones / "cache")
     for program in (programs.initdb, programs.postgres, programs.valkey):
         assert program.is_relative_to(everyones / "cache")
@@ -126,9 +126,11 @@ def test_programs_out_of_nobodys_reach_are_copied_once(
         pass
 
 
-def mirror(package: str, folder: Path) -> None:
-    """Install a wheel's programs once more, readable by root alone."""
+def mirror(package: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install a wheel's programs once more, readable by root alone, and have them found before the others."""
     installed = binaries._package(package)
+    monkeypatch.delitem(sys.modules, package, raising=False)
+    monkeypatch.syspath_prepend(folder)
     keep_out = shutil.ignore_patterns("include", "*.a", "*.py", "pginstall", "__pycache__")
     for source in (installed, installed.with_name(f"{package}.libs")):
         if source.exists():
@@ -144,8 +146,7 @@ def test_a_cache_that_others_can_write_is_not_used(
 ) -> None:
     nobody = server_account()
     assert nobody is not None
-    mirror(binaries.VALKEY_PACKAGE, tmp_path)
-    monkeypatch.syspath_prepend(tmp_path)
+    mirror(binaries.VALKEY_PACKAGE, tmp_path, monkeypatch)
     everyones.chmod(0o777)
     with pytest.raises(Misconfigured, match="writable by us alone"):
         find_programs(nobody, cache=everyones)

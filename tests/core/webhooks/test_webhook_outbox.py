@@ -205,6 +205,18 @@ async def test_endpoints_take_turns_however_much_waits_for_one(house: House, out
     assert taken == {greedy.id: 3, modest.id: 3}
 
 
+async def test_an_endpoint_has_no_more_under_way_than_it_may(house: House, pool: AsyncConnectionPool) -> None:
+    outbox = Outbox(pool, VAULT, per_endpoint=5)
+    await house.endpoint()
+    post = await house.post()
+    await house.happened(*[house.event(post) for _ in range(20)])
+    first = await outbox.take(64)
+    assert [message.sequence for message in first] == [1, 2, 3, 4, 5]
+    for message in first[:2]:
+        await outbox.settle(message, DELIVERED)
+    assert [message.sequence for message in await outbox.take(64)] == [6, 7]
+
+
 async def test_an_endpoint_that_never_answers_leaves_places_free(house: House, pool: AsyncConnectionPool) -> None:
     outbox = Outbox(pool, VAULT, per_endpoint=100)
     for _ in range(3):
