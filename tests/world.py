@@ -18,6 +18,7 @@ from core.accounts.introduction import introduce
 from core.drafting import AnyAdapter
 from core.guard import Guard
 from core.http import open_client, open_transport
+from core.ledger.breaker import Breaker
 from core.ledger.ledger import Ledger
 from core.posts.posts import Posts
 from core.posts.views import NewPostView
@@ -71,6 +72,7 @@ class World:
         )
         self.publisher = Publisher(
             ledger=self.ledger,
+            breaker=Breaker(pool, self.ledger),
             accounts=self.accounts,
             uploads=self.uploads,
             registry=registry,
@@ -137,6 +139,7 @@ class World:
         """Let everything that waits be due now, as if its time had come."""
         async with self.pool.connection() as connection:
             await connection.execute("update deliveries set due_at = now() where lease_until is null")
+            await connection.execute("update breakers set probe_at = now()")
 
     async def delivery(self, post: NewPostView) -> dict[str, Any]:
         return (await self.rows("select * from deliveries where post_id = %s", post.id))[0]

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import msgspec
 import structlog
+from psycopg.errors import UniqueViolation
 
 from core.accounts.accounts import Accounts
 from core.clock import Deadline
@@ -16,7 +17,8 @@ from core.drafting import AnyAdapter, Shared, drafted
 from core.errors import BrokenAdapter, FingerpostError, InvalidPost, NotFound, OutcomeUnknown, PublishError, Unavailable
 from core.findings import Report
 from core.ids import parse_id
-from core.ledger.ledger import LeaseLost, Ledger, Taken
+from core.ledger.breaker import DOWN, Breaker
+from core.ledger.ledger import PROBE_SECONDS, LeaseLost, Ledger, Taken
 from core.ledger.moves import Failure, Outcome
 from core.ledger.states import State
 from core.ledger.verdicts import Readback, after_error, after_failed_look, after_look, after_publish, failed, unclear
@@ -26,6 +28,9 @@ from core.retry import PUBLISHING, Policy
 from core.session import Session
 from core.settings import Settings
 from core.uploads.uploads import Uploads
+
+TWIN_SECONDS = 1.0
+"""How soon a look is repeated that met an identical delivery under way."""
 
 LOOK_BACK = timedelta(minutes=2)
 """How long before the arming a post may bear the platform's date: clocks differ."""
@@ -38,6 +43,7 @@ class Publisher:
         self,
         *,
         ledger: Ledger,
+        breaker: Breaker,
         accounts: Accounts,
         uploads: Uploads,
         registry: Registry,
@@ -47,6 +53,7 @@ class Publisher:
         policy: Policy = PUBLISHING,
     ) -> None:
         self._ledger = ledger
+        self._breaker = breaker
         self._accounts = accounts
         self._uploads = uploads
         self._registry = registry
@@ -64,7 +71,10 @@ class Publisher:
         except LeaseLost:
             self._log.warning("lease_lost", delivery=str(taken.id), fence=taken.fence)
             return
-        settled = await self._ledger.settle(taken.subject, outcome)
+        try:
+            settled = await self._ledger.settle(taken.subject, outcome)
+        except UniqueViolation:
+            settled = await self._ledger.settle(taken.subject, _claimed_twice(outcome))
         self._log.info(
             "delivery_settled" if settled else "outcome_came_late",
             delivery=str(taken.id),
@@ -83,6 +93,8 @@ class Publisher:
             draft, session = await self._prepared(taken, adapter)
         except (NotFound, InvalidPost) as error:
             return Outcome(state=State.FAILED, failed=True, error=failed(error))
+        if taken.probing and not await self._is_back(adapter, session):
+            return _waiting(taken)
         if taken.from_state == State.UNCONFIRMED:
             return await self._look(taken, adapter, draft, session)
         return await self._publish(taken, adapter, draft, session)
@@ -122,6 +134,17 @@ class Publisher:
         )
         return made.draft, session
 
+    async def _is_back(self, adapter: AnyAdapter, session: Session) -> bool:
+        """Whether a platform that was in trouble answers again; asked by a read."""
+        try:
+            await adapter.profile(session)
+        except (Unavailable, OutcomeUnknown):
+            return False
+        except Exception as error:  # noqa: BLE001 - any other answer is an answer
+            self._log.info("probe_answered", platform=adapter.platform, error=str(error))
+        await self._breaker.close(adapter.platform)
+        return True
+
     async def _publish(self, taken: Taken, adapter: AnyAdapter, draft: Draft[Any], session: Session) -> Outcome:
         try:
             async with asyncio.timeout(self._settings.lease):
@@ -135,8 +158,10 @@ class Publisher:
             await session.save()
             if not isinstance(error, FingerpostError):
                 self._log.exception("adapter_failed", platform=taken.platform, delivery=str(taken.id))
+            classified = _classified(error, session)
+            await self._breaker.saw(taken.platform, classified)
             outcome = after_error(
-                _classified(error, session),
+                classified,
                 failures=taken.failures,
                 certainty=adapter.certainty,
                 readback=self._readback,
@@ -145,6 +170,7 @@ class Publisher:
             )
         else:
             await session.save()
+            await self._breaker.saw(taken.platform, None)
         return msgspec.structs.replace(outcome, http_status=session.answer_status, answer=session.answer_text)
 
     async def _look(self, taken: Taken, adapter: AnyAdapter, draft: Draft[Any], session: Session) -> Outcome:
@@ -165,7 +191,12 @@ class Publisher:
         except Exception as error:  # noqa: BLE001 - every error is classified and stored
             if not isinstance(error, FingerpostError):
                 self._log.exception("look_failed", platform=taken.platform, delivery=str(taken.id))
+            await self._breaker.saw(taken.platform, error)
             return after_failed_look(_classified(error, session), readback=self._readback)
+        await self._breaker.saw(taken.platform, None)
+        if await self._ledger.twin_publishing(taken):
+            # What was found may be what the twin is making: it has to speak first.
+            return Outcome(state=State.UNCONFIRMED, due_in=TWIN_SECONDS)
         known = await self._ledger.known(taken.grant_id, [published.external_id for published in found])
         return after_look(
             [published for published in found if published.external_id not in known],
@@ -209,3 +240,19 @@ def _classified(error: Exception, session: Session) -> Exception:
 
 def _given_up(code: str, message: str) -> Outcome:
     return Outcome(state=State.FAILED, failed=True, error=Failure(code=code, message=message))
+
+
+def _waiting(taken: Taken) -> Outcome:
+    """The platform is still in trouble: the delivery waits where it was, and it costs nothing."""
+    states = {State.QUEUED: State.DEFERRED, State.PROCESSING: State.PROCESSING, State.UNCONFIRMED: State.UNCONFIRMED}
+    return Outcome(state=states[State(taken.from_state)], due_in=PROBE_SECONDS, pending=taken.pending, error=DOWN)
+
+
+def _claimed_twice(outcome: Outcome) -> Outcome:
+    """The platform's id belongs to another delivery: one that was only found is looked for again."""
+    words = f"{outcome.external_id} on the platform is another delivery's already."
+    if not outcome.certain:
+        error = Failure(code=OutcomeUnknown.code, message=words, hint="It is looked up again.")
+        return Outcome(state=State.UNCONFIRMED, due_in=0.0, error=error)
+    error = Failure(code="id_taken", message=words, hint="Look on the platform, and resolve the delivery.")
+    return Outcome(state=State.NEEDS_REVIEW, error=error, http_status=outcome.http_status, answer=outcome.answer)

@@ -22,8 +22,11 @@ from workers.broker import WEBHOOKS, Bell, open_broker, publishing
 SWEEP_SECONDS = 5.0
 """How often is looked for what a crash or a lost message left lying."""
 
-PAUSE_SECONDS = 0.05
-"""The least time between two rounds, so that a queue that is full is not asked in a tight circle."""
+PAUSE_SECONDS = 0.02
+"""The least time between two rounds that found something to do."""
+
+IDLE_SECONDS = 0.25
+"""The same after a round in which something was due and could not go: a full queue, or a platform in trouble."""
 
 
 class Scheduler:
@@ -54,7 +57,7 @@ class Scheduler:
             await self._ring(publishing(platform) for platform in claimed)
             if elapsed() - self._swept_at >= SWEEP_SECONDS:
                 await self._sweep()
-            seconds = await self._seconds_to_wait()
+            seconds = await self._seconds_to_wait(PAUSE_SECONDS if claimed else IDLE_SECONDS)
             listening = asyncio.create_task(heard(connection, seconds))
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait({listening, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -65,10 +68,13 @@ class Scheduler:
             if "webhooks" in listening.result():
                 await self._ring([WEBHOOKS])
 
-    async def _seconds_to_wait(self) -> float:
-        sweep = self._swept_at + SWEEP_SECONDS - elapsed()
+    async def _seconds_to_wait(self, if_due: float) -> float:
+        """Until the next delivery falls due or the next sweep; `if_due` where one is due and could not go yet."""
+        sweep = max(self._swept_at + SWEEP_SECONDS - elapsed(), 0.0)
         due = await self._ledger.next_due()
-        return max(PAUSE_SECONDS, min(sweep, sweep if due is None else due))
+        if due is None:
+            return sweep
+        return min(sweep, due if due > 0 else if_due)
 
     async def _sweep(self) -> None:
         self._swept_at = elapsed()

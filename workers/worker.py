@@ -15,6 +15,7 @@ from core.accounts.accounts import Accounts
 from core.database.pool import open_pool
 from core.guard import Guard
 from core.http import open_client, open_transport
+from core.ledger.breaker import Breaker
 from core.ledger.ledger import Ledger, Taken
 from core.registry import Registry
 from core.settings import Settings
@@ -82,6 +83,7 @@ class Workshop:
         random = Random()  # noqa: S311 - jitter, not secrets
         publisher = Publisher(
             ledger=ledger,
+            breaker=Breaker(pool, ledger),
             accounts=Accounts(pool, vault),
             uploads=Uploads(pool, FolderStorage(settings.uploads), open_client(guarded)),
             registry=self._registry,

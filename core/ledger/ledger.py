@@ -1,5 +1,6 @@
 """The ledger: claims what is due, hands it to workers under a lease, and writes down what became of it."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,9 @@ from core.retry import Policy
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
+PROBE_SECONDS = 60.0
+"""How often a platform in trouble is asked whether it is back."""
+
 LEASE_SECONDS = 60.0
 """How long a worker may hold a delivery; longer than any request to a platform."""
 
@@ -41,11 +45,13 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     fence: int
     attempts: int
     failures: int
+    fingerprint: bytes
     looks: int
     armed_at: datetime | None
     steps: dict[str, Any]
     pending: dict[str, Any] | None
     expired: bool
+    probing: bool
     content: dict[str, Any]
 
     @property
@@ -64,6 +70,9 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+Arm = tuple[Taken, dict[str, Any]]
+
+
 class LeaseLost(Unavailable):
     """Another worker has the delivery by now, or nobody may: nothing was sent, and nothing is written."""
 
@@ -78,6 +87,7 @@ class Ledger:
         self._lease = lease_seconds
         self._sql = queries("core.ledger")
         self._moves = GroupCommit[Move, bool](pool, move)
+        self._arms = GroupCommit[Arm, float | None](pool, self._arm)
         self.notices = Notices(pool)
 
     async def claim(self, *, queued: int = 1000, lanes: int = 200, each: int = 50) -> dict[str, int]:
@@ -103,7 +113,7 @@ class Ledger:
 
     async def take(self, platform: str, limit: int) -> list[Taken]:
         """Take up to `limit` deliveries that are ready; each is leased to the caller and has its attempt written."""
-        values = {"platform": platform, "limit": limit, "lease": self._lease}
+        values = {"platform": platform, "limit": limit, "lease": self._lease, "probe": PROBE_SECONDS}
         async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(self._sql["take"], values)
             return [msgspec.convert(row, Taken) async for row in cursor]
@@ -114,20 +124,25 @@ class Ledger:
         Raises `LeaseLost` where the lease has ended.
         """
         start = Deadline.after(0)
-        left = await self._guarded("arm", taken, answers)
-        return Deadline(start.at + float(left))
+        left = await self._arms.submit((taken, answers))
+        if left is None:
+            raise LeaseLost("The lease on the delivery has ended.")
+        return Deadline(start.at + left)
 
     async def remember(self, taken: Taken, answers: dict[str, Any]) -> None:
         """Commit the answers of steps, so that a later attempt goes on behind them. Raises `LeaseLost`."""
-        await self._guarded("remember", taken, answers)
-
-    async def _guarded(self, query: str, taken: Taken, answers: dict[str, Any]) -> Any:
         values = {"id": taken.id, "fence": taken.fence, "answers": Jsonb(answers)}
         async with self._pool.connection() as connection:
-            row = await (await connection.execute(self._sql[query], values)).fetchone()
+            row = await (await connection.execute(self._sql["remember"], values)).fetchone()
         if row is None:
             raise LeaseLost("The lease on the delivery has ended.")
-        return row[0]
+
+    async def twin_publishing(self, taken: Taken) -> bool:
+        """Whether a delivery of the same content to the same account is being published at this moment."""
+        values = {"grant_id": taken.grant_id, "fingerprint": taken.fingerprint, "id": taken.id}
+        async with self._pool.connection() as connection:
+            row = await (await connection.execute(self._sql["twin_publishing"], values)).fetchone()
+            return bool(row and row[0])
 
     async def known(self, grant_id: UUID, external_ids: Sequence[str]) -> set[str]:
         """Those of the platform's ids that the ledger has already for some delivery of the grant."""
@@ -143,15 +158,25 @@ class Ledger:
             self.notices.tell("deliveries")
         return made
 
+    async def settle_all(self, moves: Sequence[Move]) -> int:
+        """Settle many at a time; answers how many moves were made."""
+        return sum(await asyncio.gather(*(self.settle(subject, outcome) for subject, outcome in moves)))
+
     async def sweep(self, policy: Policy, random: Any, limit: int = 500) -> int:
         """Repair what dead workers left: armed deliveries are looked up, others tried again. Answers how many."""
         async with self._pool.connection() as connection:
             rows = await (await connection.execute(self._sql["expired"], {"limit": limit})).fetchall()
-        moved = [await self.settle(*_abandoned(row, policy, random)) for row in rows]
-        return sum(moved)
+        return await self.settle_all([_abandoned(row, policy, random) for row in rows])
+
+    async def _arm(self, connection: AsyncConnection[Any], arms: Sequence[Arm]) -> list[float | None]:
+        rows = [{"id": str(taken.id), "fence": taken.fence, "answers": answers} for taken, answers in arms]
+        cursor = await connection.execute(self._sql["arm"], {"arms": Jsonb(rows)})
+        left = {row[0]: row[1] async for row in cursor}
+        return [left.get(taken.id) for taken, _ in arms]
 
     async def aclose(self) -> None:
         """Finish what is being written."""
+        await self._arms.aclose()
         await self._moves.aclose()
         await self.notices.aclose()
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from core.database.queries import queries
@@ -46,6 +47,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     pending: dict[str, Any] | None = None
     external_id: str | None = None
     permalink: str | None = None
+    certain: bool = True
     error: Failure | None = None
     http_status: int | None = None
     answer: str | None = None
@@ -64,20 +66,47 @@ async def move(connection: AsyncConnection[Any], moves: Sequence[Move]) -> list[
         if not may_follow(subject.state, outcome.state):
             raise ValueError(f"a delivery cannot go from {subject.state} to {outcome.state}")
     sql = queries("core.ledger")
-    post_ids = sorted({subject.post_id for subject, _ in moves})
+    evictions = await _evictions(connection, moves)
+    every = [*evictions, *moves]
+    post_ids = sorted({subject.post_id for subject, _ in every})
     cursor = await connection.execute(sql["lock_posts"], {"ids": post_ids})
     before = {row[0]: row[1] async for row in cursor}
-    rows = Jsonb([_row(subject, outcome) for subject, outcome in moves])
-    cursor = await connection.execute(sql["move"], {"moves": rows})
-    moved = {row[0]: row[1:] async for row in cursor}
-    await connection.execute(sql["end_attempts"], {"moves": rows, "moved": list(moved)})
+    # In this order: an id has to be free before another delivery gets it.
+    moved = await _update(connection, evictions) | await _update(connection, moves)
     cursor = await connection.execute(sql["refresh_posts"], {"ids": post_ids})
     after = {row[0]: row[1] async for row in cursor}
-    made = [(subject, outcome) for subject, outcome in moves if subject.id in moved]
+    made = [(subject, outcome) for subject, outcome in every if subject.id in moved]
     events = [_delivery_event(subject, outcome, *moved[subject.id]) for subject, outcome in made]
-    events += _post_events(made, before, after)
-    await record(connection, events)
+    await record(connection, [*events, *_post_events(made, before, after)])
     return [subject.id in moved for subject, _ in moves]
+
+
+async def _update(connection: AsyncConnection[Any], moves: Sequence[Move]) -> dict[UUID, tuple[Any, Any]]:
+    """Guarded updates of deliveries and the ends of their attempts; due and published dates of those that moved."""
+    if not moves:
+        return {}
+    sql = queries("core.ledger")
+    rows = Jsonb([_row(subject, outcome) for subject, outcome in moves])
+    cursor = await connection.execute(sql["move"], {"moves": rows})
+    moved = {row[0]: (row[1], row[2]) async for row in cursor}
+    await connection.execute(sql["end_attempts"], {"moves": rows, "moved": list(moved)})
+    return moved
+
+
+async def _evictions(connection: AsyncConnection[Any], moves: Sequence[Move]) -> list[Move]:
+    """A twin's certain answer takes back what another delivery only found: that one has to look again."""
+    rows = [_row(subject, outcome) for subject, outcome in moves if outcome.external_id and outcome.certain]
+    if not rows:
+        return []
+    error = Failure(
+        code="outcome_unknown",
+        message="What was found on the platform turned out to be another delivery of the same content.",
+        hint="It is looked up again before anything is sent.",
+    )
+    outcome = Outcome(state=State.UNCONFIRMED, due_in=0.0, error=error)
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(queries("core.ledger")["rivals"], {"moves": Jsonb(rows)})
+        return [(msgspec.convert(row, Subject), outcome) async for row in cursor]
 
 
 def _row(subject: Subject, outcome: Outcome) -> dict[str, Any]:

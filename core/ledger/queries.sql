@@ -1,22 +1,25 @@
 -- name: claim
 -- Due deliveries become queued: lanes in turn, then the rows of each, so that a long lane never hides a short one.
-with room as (
-    select l.platform, greatest(0, %(queued)s - count(d.id)) as free
-    from (select distinct platform from lanes) l
-    left join deliveries d on d.platform = l.platform and d.state = 'queued'
-    group by l.platform
+-- A lane's turn is its virtual time; one that was idle begins where its platform has come to.
+with waiting as (
+    select p.platform, coalesce(t.virtual_time, 0) as virtual_time,
+           greatest(0, case when b.opened_at is null then %(queued)s else 1 end
+                       - (select count(*) from deliveries q where q.platform = p.platform and q.state = 'queued')) as free
+    from (select distinct platform from lanes) p
+    left join turns t on t.platform = p.platform
+    left join breakers b on b.platform = p.platform
 ), ready as (
-    select l.id, l.platform, l.virtual_time
-    from lanes l
+    select l.id, l.platform, greatest(l.virtual_time, w.virtual_time) as virtual_time
+    from lanes l join waiting w on w.platform = l.platform and w.free > 0
     where exists (
         select from deliveries d
         where d.lane_id = l.id and d.state in ('scheduled', 'deferred', 'retrying') and d.due_at <= now()
     )
-    order by l.virtual_time
+    order by 3
     limit %(lanes)s
 ), due as (
-    select d.id, ready.platform, ready.id as lane_id,
-           row_number() over (partition by ready.platform order by d.turn, ready.virtual_time) as place
+    select d.id, ready.platform, ready.id as lane_id, ready.virtual_time,
+           row_number() over (partition by ready.platform order by ready.virtual_time + d.turn, ready.id) as place
     from ready cross join lateral (
         select w.id, row_number() over (order by w.due_at) as turn
         from (
@@ -28,15 +31,19 @@ with room as (
         ) w
     ) d
 ), chosen as (
-    select due.* from due join room using (platform) where due.place <= room.free
+    select due.* from due join waiting using (platform) where due.place <= waiting.free
+), served as (
+    select lane_id, platform, virtual_time + count(*) as virtual_time
+    from chosen group by lane_id, platform, chosen.virtual_time
 ), turned as (
-    update lanes l
-    set virtual_time = greatest(l.virtual_time, (select min(virtual_time) from ready)) + c.taken
-    from (select lane_id, count(*) as taken from chosen group by lane_id) c
-    where l.id = c.lane_id
+    update lanes l set virtual_time = served.virtual_time from served where l.id = served.lane_id
+), advanced as (
+    insert into turns (platform, virtual_time)
+    select platform, min(virtual_time) from served group by platform
+    on conflict (platform) do update set virtual_time = greatest(turns.virtual_time, excluded.virtual_time)
 ), moved as (
     update deliveries d
-    set state = 'queued', due_at = clock_timestamp() + chosen.place * interval '1 microsecond', updated_at = now()
+    set state = 'queued', due_at = now() + chosen.place * interval '1 microsecond', updated_at = now()
     from chosen
     where d.id = chosen.id
     returning d.platform, d.post_id
@@ -61,12 +68,21 @@ select distinct platform from deliveries
 where state in ('queued', 'processing', 'unconfirmed') and due_at <= now()
 
 -- name: take
--- A worker takes what is ready: a lease, a new fence and an attempt for each.
-with ready as (
+-- A worker takes what is ready: a lease, a new fence and an attempt for each. Of a platform in trouble it gets one a
+-- minute, to ask whether the platform is back.
+with breaker as (
+    select platform from breakers where platform = %(platform)s and opened_at is not null
+), probe as (
+    update breakers b set probe_at = now() + %(probe)s * interval '1 second'
+    where b.platform in (select platform from breaker) and b.probe_at <= now()
+      and exists (select from deliveries d where d.platform = b.platform and d.due_at <= now()
+                  and d.state in ('queued', 'processing', 'unconfirmed'))
+    returning b.platform
+), ready as (
     select id, state from deliveries
     where platform = %(platform)s and state in ('queued', 'processing', 'unconfirmed') and due_at <= now()
     order by due_at
-    limit %(limit)s
+    limit case when exists (select from breaker) then (select count(*) from probe) else %(limit)s end
     for update skip locked
 ), taken as (
     update deliveries d
@@ -85,28 +101,60 @@ with ready as (
     from taken
 )
 select t.id, t.organization_id, t.team_id, t.post_id, t.social_account_id, t.grant_id, t.platform, t.block,
-       t.from_state, t.fence, t.attempts, t.failures, t.looks, t.armed_at, t.steps, t.pending,
-       t.expires_at <= now() as expired, p.title, p.content, now() - t.armed_at as since_armed
+       t.fingerprint, t.from_state, t.fence, t.attempts, t.failures, t.looks, t.armed_at, t.steps, t.pending,
+       t.expires_at <= now() as expired, exists (select from breaker) as probing, p.content
 from taken t join posts p on p.id = t.post_id
 order by t.due_at
 
 -- name: arm
--- The point of no return is written down, if the lease still lives; answers how long it lives on, in seconds.
-with armed as (
-    update deliveries
-    set armed_at = clock_timestamp(), steps = steps || %(answers)s, updated_at = now()
-    where id = %(id)s and fence = %(fence)s and state = 'publishing' and lease_until > clock_timestamp()
-    returning id, fence, armed_at, lease_until
+-- Points of no return are written down, where the lease still lives; answers how long it lives on, in seconds.
+with wanted as (
+    select * from jsonb_to_recordset(%(arms)s) as w(id uuid, fence bigint, answers jsonb)
+), armed as (
+    update deliveries d
+    set armed_at = clock_timestamp(), steps = d.steps || wanted.answers, updated_at = now()
+    from wanted
+    where d.id = wanted.id and d.fence = wanted.fence and d.state = 'publishing' and d.lease_until > clock_timestamp()
+    returning d.id, d.fence, d.armed_at, d.lease_until
 ), noted as (
     update attempts a set armed_at = armed.armed_at
     from armed where a.delivery_id = armed.id and a.fence = armed.fence
 )
-select extract(epoch from lease_until - clock_timestamp())::float8 from armed
+select id, extract(epoch from lease_until - clock_timestamp())::float8 from armed
 
 -- name: remember
 update deliveries set steps = steps || %(answers)s, updated_at = now()
 where id = %(id)s and fence = %(fence)s and lease_until > clock_timestamp()
 returning id
+
+-- name: trouble
+-- One more failure in a row; the breaker opens with the last that is allowed. Answers whether it opened just now.
+insert into breakers as b (platform, failures) values (%(platform)s, 1)
+on conflict (platform) do update set
+    failures = b.failures + 1,
+    opened_at = case when b.failures + 1 >= %(allowed)s then coalesce(b.opened_at, now()) end,
+    probe_at = case when b.failures + 1 >= %(allowed)s then coalesce(b.probe_at, now() + %(probe)s * interval '1 second') end
+returning opened_at = now()
+
+-- name: recovered
+update breakers set failures = 0, opened_at = null, probe_at = null where platform = %(platform)s and failures > 0
+
+-- name: queued
+select id, organization_id, team_id, post_id, social_account_id, platform, fence, state
+from deliveries where platform = %(platform)s and state = 'queued' limit %(limit)s
+
+-- name: twin_publishing
+select exists (
+    select from deliveries
+    where grant_id = %(grant_id)s and fingerprint = %(fingerprint)s and state = 'publishing' and id <> %(id)s)
+
+-- name: rivals
+-- Deliveries that were found by looking under an id which the platform itself has now given to another.
+select d.id, d.organization_id, d.team_id, d.post_id, d.social_account_id, d.platform, d.fence, d.state
+from jsonb_to_recordset(%(moves)s) as m(id uuid, external_id text, state text, certain boolean)
+join deliveries mine on mine.id = m.id
+join deliveries d on d.grant_id = mine.grant_id and d.external_id = m.external_id and d.id <> m.id
+where m.state = 'published' and m.certain and not d.certain
 
 -- name: lock_posts
 -- Posts are locked before their deliveries, and in the order of their ids: nobody waits for anybody in a circle.
@@ -120,16 +168,17 @@ set state = m.state,
     lease_until = null,
     failures = d.failures + m.failed,
     looks = case when m.state = 'unconfirmed' then d.looks + m.looked else 0 end,
-    armed_at = case when m.state in ('unconfirmed', 'processing', 'needs_review') then d.armed_at end,
+    armed_at = case when m.state in ('unconfirmed', 'processing', 'needs_review', 'published') then d.armed_at end,
     pending = m.pending,
-    external_id = coalesce(m.external_id, d.external_id),
-    permalink = coalesce(m.permalink, d.permalink),
-    published_at = case when m.state = 'published' then now() else d.published_at end,
+    external_id = m.external_id,
+    permalink = m.permalink,
+    certain = m.certain,
+    published_at = case when m.state = 'published' then now() end,
     error = m.error,
     updated_at = now()
 from jsonb_to_recordset(%(moves)s) as m(
     id uuid, fence bigint, before text, state text, due_in float8, failed int, looked int,
-    pending jsonb, external_id text, permalink text, error jsonb)
+    pending jsonb, external_id text, permalink text, certain boolean, error jsonb)
 where d.id = m.id and d.fence = m.fence and d.state = m.before
 returning d.id, d.due_at, d.published_at
 

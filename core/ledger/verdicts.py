@@ -93,7 +93,7 @@ def after_look(
 ) -> Outcome:
     """The platform was read. What was found is ours; what is not there after the last look was never made."""
     if found:
-        return after_publish(found[0])
+        return msgspec.structs.replace(after_publish(found[0]), certain=False)
     unseen = Failure(
         code="outcome_unknown",
         message="The platform's answer was unclear, and the post is not to be seen there yet.",

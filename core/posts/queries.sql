@@ -21,9 +21,13 @@ with sent as (
     returning id, created_at
 ), placed as (
     insert into deliveries (id, organization_id, team_id, post_id, social_account_id, grant_id, lane_id, platform,
-                            position, block, state, due_at, expires_at)
+                            position, block, fingerprint, state, due_at, expires_at)
     select d.id, sent.organization_id, sent.team_id, sent.id, d.social_account_id, a.grant_id, l.id, d.platform,
-           d.position, d.block, 'scheduled', greatest(sent.post_date, now()),
+           d.position, d.block,
+           sha256(convert_to(jsonb_build_array(
+               d.block, sent.title, sent.content->'text', sent.content->'link', sent.content->'uploadIds',
+               sent.content->'mediaUrls')::text, 'UTF8')),
+           'scheduled', greatest(sent.post_date, now()),
            greatest(sent.post_date, now()) + sent.max_delay * interval '1 second'
     from sent join stored on stored.id = sent.id
     cross join lateral jsonb_to_recordset(sent.deliveries) as d(

@@ -7,150 +7,39 @@ import logging
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import AsyncIterator, Callable, Iterator, MutableMapping
 from random import Random
 from typing import Any
 
 import pytest
 import structlog.testing
 from aiohttp import web
-from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 from standardwebhooks import Webhook
 
-from core.events.events import Event, record
 from core.guard import Guard
 from core.http import open_transport
-from core.ids import new_id
 from core.retry import Policy
 from core.vault import Vault
-from core.webhooks.endpoints import Endpoints, NewEndpoint
 from core.webhooks.outbox import Outbox
+from tests.core.webhooks.house import GUARD, MASTER, VAULT
+from tests.workers.webhook_receiver import DEADLINE, Receiver, Subscriber, receiving
 from workers.webhooks import ANSWER_BYTES, Sender
 
-MASTER = Vault.generate()
-VAULT = Vault.parse(MASTER)
-GUARD = Guard(["127.0.0.1"])
 AT_ONCE = Policy(attempts=4, first=0.0)
 NEVER = Policy(attempts=4, first=3600.0, floor=1800.0)
-DEADLINE = 20
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-class Call:
-    """A request as it came in."""
-
-    def __init__(self, request: web.Request, body: bytes) -> None:
-        self.path = request.path
-        self.headers = dict(request.headers)
-        self.body = body
-
-    @property
-    def id(self) -> str:
-        return self.headers["webhook-id"]
-
-
-class Receiver:
-    """A server that writes down every call and answers as the path's handler says, otherwise 204."""
-
-    def __init__(self) -> None:
-        self.calls: list[Call] = []
-        self.handlers: dict[str, Handler] = {}
-        self.url = ""
-        self._arrived = asyncio.Condition()
-
-    def answers(self, path: str, *statuses: int, text: str = "", **headers: str) -> None:
-        """Answer with these statuses, one after the other, and with the last from then on."""
-        left = list(statuses)
-
-        async def handle(_: web.Request) -> web.Response:
-            status = left.pop(0) if len(left) > 1 else left[0]
-            return web.Response(status=status, text=text, headers=headers)
-
-        self.handlers[path] = handle
-
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        call = Call(request, await request.read())
-        async with self._arrived:
-            self.calls.append(call)
-            self._arrived.notify_all()
-        handler = self.handlers.get(request.path)
-        return await handler(request) if handler else web.Response(status=204)
-
-    async def until(self, holds: Callable[[], bool]) -> None:
-        async with asyncio.timeout(DEADLINE), self._arrived:
-            await self._arrived.wait_for(holds)
-
-    def at(self, path: str) -> list[Call]:
-        return [call for call in self.calls if call.path == path]
+Opens = Callable[..., Sender]
 
 
 @pytest.fixture
 async def receiver() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", receiver.serve)
-    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield receiver
-    await runner.cleanup()
-
-
-class House:
-    """An organization with a team and a post, to which things happen."""
-
-    def __init__(self, pool: AsyncConnectionPool, receiver: Receiver) -> None:
-        self.pool = pool
-        self.receiver = receiver
-        self.organization, self.team, self.post = new_id(), new_id(), new_id()
-
-    async def run(self, query: str, *values: object) -> list[dict[str, Any]]:
-        async with self.pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(query, values)  # type: ignore[arg-type]  # a literal of these tests
-            return await cursor.fetchall() if cursor.description else []
-
-    async def settle_in(self) -> "House":
-        await self.run("insert into organizations (id, name) values (%s, 'us')", self.organization)
-        await self.run(
-            "insert into teams (id, organization_id, name) values (%s, %s, 'team')", self.team, self.organization
-        )
-        await self.run(
-            "insert into posts (id, organization_id, team_id, title, post_date, status, platforms, content) "
-            "values (%s, %s, %s, 'a post', now(), 'SCHEDULED', '{}', '{}')",
-            self.post, self.organization, self.team,
-        )  # fmt: skip
-        return self
-
-    async def endpoint(self, path: str, *types: str, url: str = "", vault: Vault = VAULT) -> NewEndpoint:
-        endpoints = Endpoints(self.pool, vault, GUARD)
-        return await endpoints.create(self.organization, None, url or self.receiver.url + path, types)
-
-    async def happened(self, *types: str) -> None:
-        events = [
-            Event(organization_id=self.organization, team_id=self.team, type=type, subject=self.post, data={"n": n})
-            for n, type in enumerate(types)
-        ]
-        async with self.pool.connection() as connection:
-            await connection.execute("select from posts where id = %s for update", [self.post])
-            await record(connection, events)
-
-    async def messages(self) -> list[dict[str, Any]]:
-        return await self.run(
-            "select state, attempts, fence, http_status, error, extract(epoch from due_at - now())::float8 as wait, "
-            "endpoint_id from webhook_messages order by created_at"
-        )
+    async with receiving() as opened:
+        yield opened
 
 
 @pytest.fixture
-async def house(pool: AsyncConnectionPool, receiver: Receiver) -> House:
-    return await House(pool, receiver).settle_in()
-
-
-Opens = Callable[..., Sender]
+async def house(pool: AsyncConnectionPool, receiver: Receiver) -> Subscriber:
+    return await Subscriber(pool, receiver).settle_in()
 
 
 @pytest.fixture(autouse=True)
@@ -178,15 +67,16 @@ async def finish(sender: Sender) -> None:
 
 
 async def test_a_webhook_arrives_once_and_every_verifier_takes_it(
-    house: House, receiver: Receiver, sender_with: Opens
+    house: Subscriber, receiver: Receiver, sender_with: Opens
 ) -> None:
-    made = await house.endpoint("/hook")
-    await house.happened("post.published")
+    made = await house.subscribe("/hook")
+    await house.lives_through("post.published")
     await finish(sender_with())
     [call] = receiver.calls
+    [post] = [row["id"] for row in await house.run("select id from posts")]
     body = Webhook(made.secret).verify(call.body, call.headers)
     assert (body["type"], body["sequence"], body["previousSequence"], body["data"]) == (
-        "post.published", 1, None, {"n": 0},
+        "post.published", 1, None, house.event(post).data,
     )  # fmt: skip
     assert call.headers["x-signature"] == hmac.new(made.secret.encode(), call.body, hashlib.sha256).hexdigest()
     assert call.headers["Content-Type"] == "application/json"
@@ -203,11 +93,11 @@ async def test_nothing_due_means_nothing_sent(receiver: Receiver, sender_with: O
 
 
 async def test_what_is_refused_is_sent_again_the_same_and_counted(
-    house: House, receiver: Receiver, sender_with: Opens
+    house: Subscriber, receiver: Receiver, sender_with: Opens
 ) -> None:
-    made = await house.endpoint("/hook")
+    made = await house.subscribe("/hook")
     receiver.answers("/hook", 500, 302, 200)
-    await house.happened("post.published")
+    await house.lives_through("post.published")
     await finish(sender_with())
     assert len(receiver.calls) == 3
     assert len({(call.id, call.body) for call in receiver.calls}) == 1
@@ -218,11 +108,11 @@ async def test_what_is_refused_is_sent_again_the_same_and_counted(
 
 
 async def test_it_is_given_up_after_the_last_try_of_the_policy(
-    house: House, receiver: Receiver, sender_with: Opens
+    house: Subscriber, receiver: Receiver, sender_with: Opens
 ) -> None:
-    await house.endpoint("/hook")
+    await house.subscribe("/hook")
     receiver.answers("/hook", 500, text="out of\0 order")
-    await house.happened("post.published")
+    await house.lives_through("post.published")
     await finish(sender_with())
     assert len(receiver.calls) == AT_ONCE.attempts
     [message] = await house.messages()
@@ -231,18 +121,18 @@ async def test_it_is_given_up_after_the_last_try_of_the_policy(
 
 
 async def test_410_switches_the_endpoint_off_and_nothing_more_is_sent(
-    house: House, receiver: Receiver, sender_with: Opens
+    house: Subscriber, receiver: Receiver, sender_with: Opens
 ) -> None:
-    made = await house.endpoint("/gone")
-    await house.endpoint("/here")
+    made = await house.subscribe("/gone")
+    await house.subscribe("/here")
     receiver.answers("/gone", 410)
-    await house.happened(*["post.published"] * 5)
+    await house.lives_through(*["post.published"] * 5)
     await finish(sender_with(in_flight=1))
     assert len(receiver.at("/gone")) == 1
     assert len(receiver.at("/here")) == 5
-    endpoint = await Endpoints(house.pool, VAULT, GUARD).get(house.organization, made.endpoint.id)
+    endpoint = await house.endpoints.get(house.organization, made.endpoint.id)
     assert endpoint.disabled_at is not None
-    await house.happened("post.published")
+    await house.lives_through("post.published")
     await finish(sender_with())
     assert len(receiver.at("/gone")) == 1
     states = Counter((m["endpoint_id"] == made.endpoint.id, m["state"]) for m in await house.messages())
@@ -250,10 +140,10 @@ async def test_410_switches_the_endpoint_off_and_nothing_more_is_sent(
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_retry_after_is_honoured(house: House, receiver: Receiver, sender_with: Opens, status: int) -> None:
-    await house.endpoint("/hook")
+async def test_retry_after_is_honoured(house: Subscriber, receiver: Receiver, sender_with: Opens, status: int) -> None:
+    await house.subscribe("/hook")
     receiver.answers("/hook", status, **{"Retry-After": "7200"})
-    await house.happened("post.published")
+    await house.lives_through("post.published")
     await finish(sender_with())
     assert len(receiver.calls) == 1
     [message] = await house.messages()
@@ -261,37 +151,32 @@ async def test_retry_after_is_honoured(house: House, receiver: Receiver, sender_
     assert 7000 < message["wait"] <= 7200
 
 
-async def test_a_redirect_is_not_followed(house: House, receiver: Receiver, sender_with: Opens) -> None:
-    await house.endpoint("/hook")
+async def test_a_redirect_is_not_followed(house: Subscriber, receiver: Receiver, sender_with: Opens) -> None:
+    await house.subscribe("/hook")
     receiver.answers("/hook", 307, Location=f"{receiver.url}/elsewhere")
-    await house.happened("post.published")
+    await house.lives_through("post.published")
     await finish(sender_with(policy=NEVER))
     assert [call.path for call in receiver.calls] == ["/hook"]
     assert [message["state"] for message in await house.messages()] == ["waiting"]
 
 
 async def test_endpoints_that_do_not_answer_delay_no_other(
-    house: House, receiver: Receiver, sender_with: Opens
+    house: Subscriber, receiver: Receiver, sender_with: Opens
 ) -> None:
-    released = asyncio.Event()
-
-    async def hang(_: web.Request) -> web.Response:
-        await released.wait()
-        return web.Response(status=200)
-
     for n in range(5):
-        await house.endpoint(f"/slow{n}")
-        receiver.handlers[f"/slow{n}"] = hang
-    await house.happened(*["post.published"] * 40)
-    await house.endpoint("/fast")
+        await house.subscribe(f"/slow{n}")
+    releases = [receiver.hangs(f"/slow{n}") for n in range(5)]
+    await house.lives_through(*["post.published"] * 40)
+    await house.subscribe("/fast")
     sender = sender_with(in_flight=16, try_seconds=60)
     draining = asyncio.create_task(sender.drain())
     await receiver.until(lambda: len(receiver.calls) >= 10)
-    await house.happened(*["post.failed"] * 60)
+    await house.lives_through(*["post.failed"] * 60)
     await sender.drain()  # as a second wake-up does: the one under way looks again
     await receiver.until(lambda: len(receiver.at("/fast")) == 60)
     assert not draining.done()
-    released.set()
+    for released in releases:
+        released.set()
     async with asyncio.timeout(DEADLINE):
         await draining
     assert {message["state"] for message in await house.messages()} == {"delivered"}
@@ -299,11 +184,11 @@ async def test_endpoints_that_do_not_answer_delay_no_other(
 
 
 async def test_two_senders_share_the_work_and_double_none_of_it(
-    house: House, receiver: Receiver, sender_with: Opens
+    house: Subscriber, receiver: Receiver, sender_with: Opens
 ) -> None:
     for n in range(4):
-        await house.endpoint(f"/{n}")
-    await house.happened(*["post.published"] * 50)
+        await house.subscribe(f"/{n}")
+    await house.lives_through(*["post.published"] * 50)
     senders = [sender_with(), sender_with()]
     async with asyncio.timeout(DEADLINE):
         while {message["state"] for message in await house.messages()} != {"delivered"}:
@@ -311,14 +196,12 @@ async def test_two_senders_share_the_work_and_double_none_of_it(
     assert len(receiver.calls) == len({(call.path, call.id) for call in receiver.calls}) == 200
 
 
-async def test_who_never_answers_is_left_after_the_bound(house: House, receiver: Receiver, sender_with: Opens) -> None:
-    async def hang(_: web.Request) -> web.Response:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    await house.endpoint("/hook")
-    receiver.handlers["/hook"] = hang
-    await house.happened("post.published")
+async def test_who_never_answers_is_left_after_the_bound(
+    house: Subscriber, receiver: Receiver, sender_with: Opens
+) -> None:
+    await house.subscribe("/hook")
+    receiver.hangs("/hook")
+    await house.lives_through("post.published")
     await finish(sender_with(policy=NEVER, try_seconds=0.3))
     [message] = await house.messages()
     assert (message["state"], message["error"]) == ("waiting", "The endpoint did not answer within 0.3 seconds.")
@@ -326,7 +209,7 @@ async def test_who_never_answers_is_left_after_the_bound(house: House, receiver:
 
 @pytest.mark.parametrize(("status", "state"), [(200, "delivered"), (500, "waiting")])
 async def test_an_answer_without_end_is_read_no_further_than_the_bound(
-    house: House, receiver: Receiver, sender_with: Opens, status: int, state: str
+    house: Subscriber, receiver: Receiver, sender_with: Opens, status: int, state: str
 ) -> None:
     async def flood(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(status=status)
@@ -342,9 +225,9 @@ async def test_an_answer_without_end_is_read_no_further_than_the_bound(
             await asyncio.sleep(0.05)
 
     for path, handler in (("/flood", flood), ("/drip", drip)):
-        await house.endpoint(path)
+        await house.subscribe(path)
         receiver.handlers[path] = handler
-    await house.happened("post.published")
+    await house.lives_through("post.published")
     await finish(sender_with(policy=NEVER, try_seconds=0.5))
     messages = await house.messages()
     assert [(message["state"], message["http_status"]) for message in messages] == [(state, status)] * 2
@@ -352,10 +235,10 @@ async def test_an_answer_without_end_is_read_no_further_than_the_bound(
 
 
 async def test_a_url_that_the_guard_refuses_is_never_called(
-    house: House, receiver: Receiver, sender_with: Opens
+    house: Subscriber, receiver: Receiver, sender_with: Opens
 ) -> None:
-    await house.endpoint("/hook")
-    await house.happened("post.published")
+    await house.subscribe("/hook")
+    await house.lives_through("post.published")
     await finish(sender_with(policy=NEVER, guard=Guard()))
     assert receiver.calls == []
     [message] = await house.messages()
@@ -364,18 +247,18 @@ async def test_a_url_that_the_guard_refuses_is_never_called(
 
 
 async def test_what_went_wrong_is_told_without_our_side_of_the_network(
-    house: House, receiver: Receiver, sender_with: Opens
+    house: Subscriber, receiver: Receiver, sender_with: Opens
 ) -> None:
     async def drop(request: web.Request) -> web.Response:
         assert request.transport
         request.transport.close()
         return web.Response()
 
-    await house.endpoint("", url="http://127.0.0.1:1/closed")
-    await house.endpoint("", url=receiver.url.replace("http", "https"))
-    await house.endpoint("/drop")
+    await house.subscribe("", url="http://127.0.0.1:1/closed")
+    await house.subscribe("", url=receiver.url.replace("http", "https"))
+    await house.subscribe("/drop")
     receiver.handlers["/drop"] = drop
-    await house.happened("post.published")
+    await house.lives_through("post.published")
     await finish(sender_with(policy=NEVER))
     assert {message["error"] for message in await house.messages()} == {
         "The endpoint could not be reached.",
@@ -385,11 +268,11 @@ async def test_what_went_wrong_is_told_without_our_side_of_the_network(
 
 
 async def test_a_secret_that_cannot_be_opened_holds_up_only_its_own_endpoint(
-    house: House, receiver: Receiver, sender_with: Opens
+    house: Subscriber, receiver: Receiver, sender_with: Opens
 ) -> None:
-    await house.endpoint("/sealed-elsewhere", vault=Vault.parse(Vault.generate(2)))
-    await house.endpoint("/ours")
-    await house.happened("post.published")
+    await house.subscribe("/sealed-elsewhere", vault=Vault.parse(Vault.generate(2)))
+    await house.subscribe("/ours")
+    await house.lives_through("post.published")
     await finish(sender_with(policy=NEVER))
     assert [call.path for call in receiver.calls] == ["/ours"]
     messages = {message["state"]: message["error"] for message in await house.messages()}
@@ -397,7 +280,7 @@ async def test_a_secret_that_cannot_be_opened_holds_up_only_its_own_endpoint(
 
 
 async def test_the_secret_is_neither_logged_nor_in_a_repr_nor_in_the_database(
-    house: House,
+    house: Subscriber,
     receiver: Receiver,
     sender_with: Opens,
     pool: AsyncConnectionPool,
@@ -405,9 +288,9 @@ async def test_the_secret_is_neither_logged_nor_in_a_repr_nor_in_the_database(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    made = await house.endpoint("/hook")
+    made = await house.subscribe("/hook")
     receiver.answers("/hook", 500, 410)
-    await house.happened("post.published", "post.failed")
+    await house.lives_through("post.published", "post.failed")
     outbox = Outbox(pool, VAULT)
     [message, *_] = await outbox.take(8, lease_seconds=0)
     await finish(sender_with())
@@ -441,15 +324,11 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 async def test_what_a_killed_sender_had_in_hand_is_sent_again_with_the_same_id(
-    house: House, receiver: Receiver, sender_with: Opens, database_url: str
+    house: Subscriber, receiver: Receiver, sender_with: Opens, database_url: str
 ) -> None:
-    async def hang(_: web.Request) -> web.Response:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    await house.endpoint("/hook")
-    receiver.handlers["/hook"] = hang
-    await house.happened("post.published", "post.failed")
+    await house.subscribe("/hook")
+    receiver.hangs("/hook")
+    await house.lives_through("post.published", "post.failed")
     doomed = await asyncio.create_subprocess_exec(sys.executable, "-c", KILLED, database_url, MASTER)
     try:
         await receiver.until(lambda: len(receiver.calls) == 2)
@@ -466,17 +345,11 @@ async def test_what_a_killed_sender_had_in_hand_is_sent_again_with_the_same_id(
 
 
 async def test_a_sender_that_is_told_to_stop_finishes_what_it_has_and_takes_no_more(
-    house: House, receiver: Receiver, sender_with: Opens
+    house: Subscriber, receiver: Receiver, sender_with: Opens
 ) -> None:
-    released = asyncio.Event()
-
-    async def hang(_: web.Request) -> web.Response:
-        await released.wait()
-        return web.Response(status=200)
-
-    await house.endpoint("/hook")
-    receiver.handlers["/hook"] = hang
-    await house.happened(*["post.published"] * 5)
+    await house.subscribe("/hook")
+    released = receiver.hangs("/hook")
+    await house.lives_through(*["post.published"] * 5)
     sender = sender_with(in_flight=2)
     draining = asyncio.create_task(sender.drain())
     await receiver.until(lambda: len(receiver.calls) == 1)

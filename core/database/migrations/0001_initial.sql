@@ -72,6 +72,20 @@ create table lanes (
     unique (grant_id, team_id)
 );
 
+-- How far the turns of a platform have come: a lane that was idle begins here, and has saved nothing up.
+create table turns (
+    platform      text primary key,
+    virtual_time  double precision not null default 0
+);
+
+-- A platform in trouble: while it is open, one delivery a minute asks whether it is back.
+create table breakers (
+    platform    text primary key,
+    failures    int not null default 0,
+    opened_at   timestamptz,
+    probe_at    timestamptz
+);
+
 create table uploads (
     id               uuid primary key,
     organization_id  uuid not null references organizations,
@@ -131,6 +145,7 @@ create table deliveries (
     platform           text not null,
     position           int not null,
     block              jsonb not null,
+    fingerprint        bytea not null,
     state              text not null check (state in
         ('scheduled', 'queued', 'publishing', 'published', 'deferred', 'retrying', 'processing', 'unconfirmed',
          'needs_review', 'failed', 'cancelled')),
@@ -147,6 +162,8 @@ create table deliveries (
     external_id        text,
     permalink          text,
     published_at       timestamptz,
+    -- Whether the platform itself answered with the id, or it was found by looking.
+    certain            boolean not null default true,
     error              jsonb,
     created_at         timestamptz not null default now(),
     updated_at         timestamptz not null default now(),
@@ -154,6 +171,7 @@ create table deliveries (
     check ((state = 'published') <= (external_id is not null))
 );
 create index on deliveries (post_id);
+create index on deliveries (grant_id, fingerprint) where state = 'publishing';
 create unique index on deliveries (grant_id, external_id) where external_id is not null;
 -- Only what waits is in these two: they stay small whatever the history.
 create index deliveries_waiting on deliveries (lane_id, due_at)
@@ -163,6 +181,38 @@ create index deliveries_ready on deliveries (platform, due_at)
 create index deliveries_due on deliveries (due_at)
     where state in ('scheduled', 'deferred', 'retrying', 'processing', 'unconfirmed');
 create index deliveries_leased on deliveries (lease_until) where lease_until is not null;
+
+-- The moves between states, as the program has them; every other is refused, whoever asks.
+create table delivery_moves (
+    before  text not null,
+    after   text not null,
+    primary key (before, after)
+);
+insert into delivery_moves (before, after)
+select before, unnest(string_to_array(afters, ' ')) from (values
+    ('scheduled', 'queued deferred cancelled failed'),
+    ('queued', 'publishing deferred cancelled failed'),
+    ('publishing', 'published deferred retrying processing unconfirmed needs_review failed queued'),
+    ('deferred', 'queued cancelled failed'),
+    ('retrying', 'queued cancelled failed'),
+    ('processing', 'publishing'),
+    ('unconfirmed', 'published retrying needs_review failed'),
+    ('needs_review', 'published retrying failed'),
+    ('published', 'unconfirmed'),
+    ('failed', 'queued')
+) as m(before, afters);
+
+create function refuse_illegal_move() returns trigger language plpgsql as $$
+begin
+    if not exists (select from delivery_moves where before = old.state and after = new.state) then
+        raise exception 'a delivery cannot go from % to %', old.state, new.state using errcode = 'check_violation';
+    end if;
+    return new;
+end
+$$;
+
+create trigger legal_moves_only before update of state on deliveries
+for each row when (old.state is distinct from new.state) execute function refuse_illegal_move();
 
 -- One try to publish, or one look at the platform; written before the point of no return (`armed_at`).
 create table attempts (

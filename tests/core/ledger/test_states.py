@@ -1,4 +1,5 @@
 from core.ledger.states import MOVES, OPEN, State, may_follow
+from tests.world import Pool
 
 
 def test_every_state_has_its_row() -> None:
@@ -14,10 +15,15 @@ def test_every_open_state_leads_to_an_end() -> None:
         assert reached & {State.PUBLISHED, State.FAILED}, start
 
 
-def test_what_is_published_or_cancelled_stays_so() -> None:
-    for after in State:
-        assert not may_follow(State.PUBLISHED, after)
-        assert not may_follow(State.CANCELLED, after)
+async def test_the_database_holds_the_same_table(pool: Pool) -> None:
+    async with pool.connection() as connection:
+        rows = await (await connection.execute("select before, after from delivery_moves")).fetchall()
+    assert set(rows) == {(before, after) for before, afters in MOVES.items() for after in afters}
+
+
+def test_nothing_follows_a_cancellation_and_only_a_look_may_be_corrected() -> None:
+    assert MOVES[State.CANCELLED] == frozenset()
+    assert MOVES[State.PUBLISHED] == {State.UNCONFIRMED}
 
 
 def test_an_unclear_outcome_is_never_queued_again_without_a_look() -> None:
