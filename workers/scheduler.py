@@ -65,16 +65,20 @@ class Scheduler:
             if not listening.done():
                 listening.cancel()
                 return
-            if "webhooks" in listening.result():
+            if "webhooks" in listening.result() or await self._outbox.due():
                 await self._ring([WEBHOOKS])
 
     async def _seconds_to_wait(self, if_due: float) -> float:
         """Until the next delivery falls due or the next sweep; `if_due` where one is due and could not go yet."""
         sweep = max(self._swept_at + SWEEP_SECONDS - elapsed(), 0.0)
-        due = await self._ledger.next_due()
-        if due is None:
-            return sweep
-        return min(sweep, due if due > 0 else if_due)
+        deliveries = await self._ledger.next_due()
+        if deliveries is not None and deliveries <= 0:
+            deliveries = if_due
+        webhooks = await self._outbox.next_due()
+        if webhooks is not None and webhooks <= 0:
+            # Rung for already; a wake-up that was lost is made good by the sweep.
+            webhooks = None
+        return min([sweep, *(due for due in (deliveries, webhooks) if due is not None)])
 
     async def _sweep(self) -> None:
         self._swept_at = elapsed()

@@ -107,19 +107,21 @@ class GroupCommit(Generic[T, R]):
 
     async def _work(self) -> None:
         """Write group after group until nobody waits."""
-        while True:
-            self._summoned = False
-            group = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._size))]
-            self._summon()
-            if not group:
-                # Counted off at once: whoever submits before the task is seen to have ended needs a new one.
-                self._working -= 1
-                return
-            try:
-                await self._settle(group)
-            finally:
-                for entry in group:  # those left without an answer, because the loop is being ended
-                    entry.answer.cancel()
+        try:
+            while True:
+                self._summoned = False
+                group = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._size))]
+                if not group:
+                    return
+                self._summon()
+                try:
+                    await self._settle(group)
+                finally:
+                    for entry in group:  # those left without an answer, because the loop is being ended
+                        entry.answer.cancel()
+        finally:
+            # In the same step as the look that found nobody: who comes now has to summon a writer.
+            self._working -= 1
 
     async def _settle(self, group: Sequence[_Entry[T, R]]) -> None:
         """Answer every entry; when a group fails, each half is tried by itself."""

@@ -15,7 +15,19 @@ select said.id, organization_id, team_id, type, subject,
 from said join numbered on numbered.id = said.subject
 
 -- name: address
--- One outbox row for each event and each endpoint that wants it.
+-- One outbox row for each event and each endpoint that wants it; the endpoints are held, so that none is deleted meanwhile.
+with happened as (
+    select * from events where id = any(%(ids)s)
+), wanting as (
+    select w.id, w.organization_id, w.team_id, w.event_types
+    from webhook_endpoints w
+    where w.disabled_at is null
+      and exists (select from happened e
+                  where e.organization_id = w.organization_id
+                    and (w.team_id is null or w.team_id = e.team_id)
+                    and (w.event_types = '{}' or e.type = any(w.event_types)))
+    for key share
+)
 insert into webhook_messages (id, organization_id, endpoint_id, event_id, previous_sequence)
 select gen_random_uuid(), e.organization_id, w.id, e.id,
        coalesce(
@@ -23,11 +35,9 @@ select gen_random_uuid(), e.organization_id, w.id, e.id,
            (select max(before.sequence) from events before
             join webhook_messages m on m.event_id = before.id and m.endpoint_id = w.id
             where before.subject = e.subject and before.sequence < e.sequence))
-from events e
-join webhook_endpoints w on w.organization_id = e.organization_id
-    and w.disabled_at is null
+from happened e
+join wanting w on w.organization_id = e.organization_id
     and (w.team_id is null or w.team_id = e.team_id)
     and (w.event_types = '{}' or e.type = any(w.event_types))
-where e.id = any(%(ids)s)
 on conflict (endpoint_id, event_id) do nothing
 returning id

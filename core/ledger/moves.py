@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from core.database.queries import queries
 from core.events.events import Event, record
-from core.ledger.states import State, may_follow
+from core.ledger.states import INWARD, State, may_follow
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -38,12 +38,17 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a delivery: its next state, when it falls due again (seconds from now), and why."""
+    """What became of a delivery: its next state, when it falls due again (seconds from now), and why.
+
+    `anew` starts the count of failures again; it then fails as too late `patience` seconds after it is due.
+    """
 
     state: State
     due_in: float | None = None
     failed: bool = False
     looked: bool = False
+    anew: bool = False
+    patience: float = 0.0
     pending: dict[str, Any] | None = None
     external_id: str | None = None
     permalink: str | None = None
@@ -76,7 +81,8 @@ async def move(connection: AsyncConnection[Any], moves: Sequence[Move]) -> list[
     cursor = await connection.execute(sql["refresh_posts"], {"ids": post_ids})
     after = {row[0]: row[1] async for row in cursor}
     made = [(subject, outcome) for subject, outcome in every if subject.id in moved]
-    events = [_delivery_event(subject, outcome, *moved[subject.id]) for subject, outcome in made]
+    told = [(subject, outcome) for subject, outcome in made if outcome.state not in INWARD]
+    events = [_delivery_event(subject, outcome, *moved[subject.id]) for subject, outcome in told]
     await record(connection, [*events, *_post_events(made, before, after)])
     return [subject.id in moved for subject, _ in moves]
 

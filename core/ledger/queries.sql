@@ -166,7 +166,10 @@ update deliveries d
 set state = m.state,
     due_at = case when m.due_in is null then d.due_at else now() + m.due_in * interval '1 second' end,
     lease_until = null,
-    failures = d.failures + m.failed,
+    failures = case when m.anew then 0 else d.failures + m.failed end,
+    expires_at = case when m.anew and m.due_in is not null
+        then now() + greatest(m.due_in, 0) * interval '1 second' + m.patience * interval '1 second'
+        else d.expires_at end,
     looks = case when m.state = 'unconfirmed' then d.looks + m.looked else 0 end,
     armed_at = case when m.state in ('unconfirmed', 'processing', 'needs_review', 'published') then d.armed_at end,
     pending = m.pending,
@@ -177,7 +180,7 @@ set state = m.state,
     error = m.error,
     updated_at = now()
 from jsonb_to_recordset(%(moves)s) as m(
-    id uuid, fence bigint, before text, state text, due_in float8, failed int, looked int,
+    id uuid, fence bigint, before text, state text, due_in float8, failed int, looked int, anew boolean, patience float8,
     pending jsonb, external_id text, permalink text, certain boolean, error jsonb)
 where d.id = m.id and d.fence = m.fence and d.state = m.before
 returning d.id, d.due_at, d.published_at
@@ -212,3 +215,32 @@ limit %(limit)s
 
 -- name: known
 select external_id from deliveries where grant_id = %(grant_id)s and external_id = any(%(external_ids)s)
+
+-- name: lock_deliveries
+-- The deliveries of a post, held: neither a claim nor a worker takes them meanwhile.
+select id, organization_id, team_id, post_id, social_account_id, platform, fence, state
+from deliveries where post_id = %(post_id)s order by id for update
+
+-- name: lock_post
+select id, status, title from posts
+where id = %(post_id)s and organization_id = %(organization_id)s and deleted_at is null
+for update
+
+-- name: post_of_delivery
+select post_id from deliveries where id = %(id)s and organization_id = %(organization_id)s
+
+-- name: delete_post
+update posts set status = 'DELETED', deleted_at = now(), updated_at = now() where id = %(post_id)s
+
+-- name: redate_post
+update posts set post_date = %(post_date)s, updated_at = now(),
+    content = jsonb_set(content, '{postDate}', to_jsonb(%(text)s::text))
+where id = %(post_id)s
+
+-- name: attempts
+-- Every try and every look at the deliveries of a post, the first of each first.
+select d.id as delivery_id, a.fence, a.kind, a.started_at, a.armed_at, a.ended_at, a.outcome, a.code, a.message, a.hint,
+       a.platform_code, a.http_status, a.answer, a.next_state, a.next_at
+from deliveries d join attempts a on a.delivery_id = d.id
+where d.post_id = %(post_id)s and d.organization_id = %(organization_id)s
+order by d.id, a.fence

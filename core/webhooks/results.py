@@ -30,8 +30,8 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 def after_answer(status: int, text: str, *, tries: int, asked: float, policy: Policy, random: _random.Random) -> Result:
     """The receiver has answered with `status` and, at its start, `text`; `asked` are the seconds it wants to wait.
 
-    2xx takes the message and 410 says that nobody will ever take one (Standard Webhooks, "Operational
-    considerations"); everything else, a redirect too, is tried again.
+    2xx takes the message and 410 says that nobody will ever take one (Standard Webhooks); everything else, a
+    redirect too, is tried again.
     """
     if 200 <= status < 300:
         return Result(state="delivered", http_status=status)

@@ -38,7 +38,7 @@ class Signed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def new_secret() -> str:
-    """A fresh signing secret: `whsec_` and 32 random bytes in base64 (Standard Webhooks, "Signature scheme")."""
+    """A fresh signing secret: `whsec_` and 32 random bytes in base64, as Standard Webhooks has it."""
     return SECRET_PREFIX + base64.b64encode(os.urandom(_SECRET_BYTES)).decode()
 
 

@@ -168,7 +168,7 @@ create table deliveries (
     created_at         timestamptz not null default now(),
     updated_at         timestamptz not null default now(),
     check ((state = 'publishing') <= (lease_until is not null)),
-    check ((state = 'published') <= (external_id is not null))
+    check ((state = 'published' and certain) <= (external_id is not null))
 );
 create index on deliveries (post_id);
 create index on deliveries (grant_id, fingerprint) where state = 'publishing';
@@ -191,15 +191,15 @@ create table delivery_moves (
 insert into delivery_moves (before, after)
 select before, unnest(string_to_array(afters, ' ')) from (values
     ('scheduled', 'queued deferred cancelled failed'),
-    ('queued', 'publishing deferred cancelled failed'),
+    ('queued', 'publishing scheduled deferred cancelled failed'),
     ('publishing', 'published deferred retrying processing unconfirmed needs_review failed queued'),
-    ('deferred', 'queued cancelled failed'),
-    ('retrying', 'queued cancelled failed'),
+    ('deferred', 'queued scheduled cancelled failed'),
+    ('retrying', 'queued scheduled cancelled failed'),
     ('processing', 'publishing'),
     ('unconfirmed', 'published retrying needs_review failed'),
     ('needs_review', 'published retrying failed'),
     ('published', 'unconfirmed'),
-    ('failed', 'queued')
+    ('failed', 'retrying')
 ) as m(before, afters);
 
 create function refuse_illegal_move() returns trigger language plpgsql as $$
@@ -280,7 +280,8 @@ create table webhook_messages (
     delivered_at       timestamptz,
     unique (endpoint_id, event_id)
 );
-create index webhook_messages_due on webhook_messages (due_at) where state = 'waiting';
+create index webhook_messages_lanes on webhook_messages (endpoint_id, due_at) where state = 'waiting';
+create index webhook_messages_leased on webhook_messages (endpoint_id) where lease_until is not null;
 
 -- The word a client reads for a post, from the states of its deliveries.
 create function post_status(states text[]) returns text immutable language sql as $$

@@ -115,6 +115,16 @@ async def test_who_submits_the_moment_an_answer_comes_is_written_too(pool: Async
     assert await stored(pool) == list(range(50))
 
 
+async def test_nobody_is_forgotten_in_a_crowd(pool: AsyncConnectionPool) -> None:
+    async def keep_on(group: GroupCommit[int, int], first: int) -> None:
+        for item in range(first, first + 10):
+            await group.submit(item)
+
+    async with asyncio.timeout(30), GroupCommit(pool, Writer(), size=5, writers=2) as group:
+        await asyncio.gather(*(keep_on(group, first) for first in range(0, 300, 10)))
+    assert await stored(pool) == list(range(300))
+
+
 async def test_a_group_has_its_size(pool: AsyncConnectionPool) -> None:
     writer = Writer()
     async with GroupCommit(pool, writer, size=4) as group:

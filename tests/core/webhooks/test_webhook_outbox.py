@@ -8,62 +8,14 @@ from uuid import UUID
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
-from core.events.events import Event, record
-from core.guard import Guard
+from core.events.events import record
 from core.ids import new_id
-from core.vault import Vault
-from core.webhooks.endpoints import Endpoint, Endpoints
+from core.webhooks.endpoints import Endpoint
 from core.webhooks.outbox import Message, Outbox
 from core.webhooks.results import Result
+from tests.core.webhooks.house import VAULT, House
 
-VAULT = Vault.parse(Vault.generate())
 DELIVERED = Result(state="delivered", http_status=200)
-
-
-class House:
-    """An organization with one team, in a database of its own."""
-
-    def __init__(self, pool: AsyncConnectionPool) -> None:
-        self.pool = pool
-        self.organization = new_id()
-        self.team = new_id()
-        self.endpoints = Endpoints(pool, VAULT, Guard(["127.0.0.1"]))
-
-    async def run(self, query: str, *values: object) -> None:
-        async with self.pool.connection() as connection:
-            await connection.execute(query, values)  # type: ignore[arg-type]  # a literal of these tests
-
-    async def settle_in(self) -> "House":
-        await self.run("insert into organizations (id, name) values (%s, 'us')", self.organization)
-        await self.run(
-            "insert into teams (id, organization_id, name) values (%s, %s, 'team')", self.team, self.organization
-        )
-        return self
-
-    async def post(self) -> UUID:
-        id = new_id()
-        await self.run(
-            "insert into posts (id, organization_id, team_id, title, post_date, status, platforms, content) "
-            "values (%s, %s, %s, 'a post', now(), 'SCHEDULED', '{}', '{}')",
-            id, self.organization, self.team,
-        )  # fmt: skip
-        return id
-
-    async def endpoint(self, *types: str, team: UUID | None = None) -> Endpoint:
-        made = await self.endpoints.create(self.organization, team, "http://127.0.0.1:9/", types)
-        return made.endpoint
-
-    def event(self, post: UUID, type: str = "delivery.retrying") -> Event:
-        return Event(
-            organization_id=self.organization, team_id=self.team, type=type, subject=post, data={"postId": str(post)}
-        )
-
-    async def happened(self, *events: Event) -> int:
-        async with self.pool.connection() as connection:
-            await connection.execute(
-                "select from posts where id = any(%s) order by id for update", [[event.subject for event in events]]
-            )
-            return await record(connection, events)
 
 
 @pytest.fixture
@@ -211,10 +163,10 @@ async def test_an_endpoint_has_no_more_under_way_than_it_may(house: House, pool:
     post = await house.post()
     await house.happened(*[house.event(post) for _ in range(20)])
     first = await outbox.take(64)
-    assert [message.sequence for message in first] == [1, 2, 3, 4, 5]
+    assert len(first) == 5
     for message in first[:2]:
         await outbox.settle(message, DELIVERED)
-    assert [message.sequence for message in await outbox.take(64)] == [6, 7]
+    assert len(await outbox.take(64)) == 2
 
 
 async def test_an_endpoint_that_never_answers_leaves_places_free(house: House, pool: AsyncConnectionPool) -> None:

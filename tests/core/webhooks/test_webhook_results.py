@@ -25,7 +25,7 @@ def answered(status: int, *, tries: int = 1, asked: float = 0.0, text: str = "")
 
 
 def test_the_waits_of_the_policy_come_to_about_27_hours_in_the_mean() -> None:
-    waits = []
+    waits: list[float] = []
     while (wait := WEBHOOKS.after(len(waits) + 1, Middle())) is not None:
         waits.append(wait)
     assert 26.5 * 3600 <= sum(waits) <= 27.5 * 3600
