@@ -45,29 +45,42 @@ class Registry(Mapping[str, AnyAdapter]):
     def _enter(self, name: str, plugin: object) -> None:
         try:
             self._manager.register(plugin, name)
-            found = self._manager.subset_hook_caller("fingerpost_adapters", self._others(name))()
-            for adapter in (adapter for adapters in found for adapter in adapters):
-                self._add(adapter)
+            brought = self._call("fingerpost_adapters", name)
+            self._adapters |= self._checked(brought)
         except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
-            self._manager.unregister(plugin)
             self.broken[name] = f"{type(error).__name__}: {error}"
+            if self._manager.has_plugin(name):
+                self._manager.unregister(name=name)
 
-    def _others(self, name: str) -> list[object]:
-        return [plugin for other, plugin in self._manager.list_name_plugin() if other != name and plugin is not None]
+    def _call(self, hook_name: str, name: str) -> list[Any]:
+        """What one plug-in alone answers to a hook."""
+        others = [plugin for other, plugin in self._manager.list_name_plugin() if other != name and plugin is not None]
+        answers: Iterable[Iterable[Any]] = self._manager.subset_hook_caller(hook_name, others)()
+        return [item for answer in answers for item in answer]
 
-    def _add(self, adapter: AnyAdapter) -> None:
-        for wanted in ("platform", "label", "certainty", "hosts"):
-            if not hasattr(adapter, wanted):
-                raise TypeError(f"{type(adapter).__name__} declares no `{wanted}`")
-        if adapter.platform in self._adapters:
-            holder = type(self._adapters[adapter.platform])
-            raise ValueError(f"{adapter.platform} is already served by {holder.__module__}.{holder.__qualname__}")
-        self._adapters[adapter.platform] = adapter
+    def _checked(self, brought: Iterable[AnyAdapter]) -> dict[str, AnyAdapter]:
+        """The adapters by platform; raises for a declaration that is not complete or a platform that is taken."""
+        checked: dict[str, AnyAdapter] = {}
+        for adapter in brought:
+            for wanted in ("platform", "label", "certainty", "hosts"):
+                if not hasattr(adapter, wanted):
+                    raise TypeError(f"{type(adapter).__name__} declares no `{wanted}`")
+            holder = self._adapters.get(adapter.platform) or checked.get(adapter.platform)
+            if holder is not None:
+                kind = type(holder)
+                raise ValueError(f"{adapter.platform} is already served by {kind.__module__}.{kind.__qualname__}")
+            checked[adapter.platform] = adapter
+        return checked
 
     def sandboxes(self) -> "dict[str, type[Sandbox]]":
         """The sandbox of each platform that ships one."""
-        found: Iterable[Iterable[type[Sandbox]]] = self._manager.hook.fingerpost_sandboxes()
-        return {sandbox.platform: sandbox for group in found for sandbox in group}
+        found: dict[str, type[Sandbox]] = {}
+        for name, _ in self._manager.list_name_plugin():
+            try:
+                found |= {sandbox.platform: sandbox for sandbox in self._call("fingerpost_sandboxes", name)}
+            except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
+                self.broken[name] = f"its sandbox could not be loaded: {type(error).__name__}: {error}"
+        return found
 
     def __getitem__(self, platform: str) -> AnyAdapter:
         return self._adapters[platform]

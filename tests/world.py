@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from core.accounts.accounts import Accounts
-from core.accounts.introduction import introduce
+from core.accounts.introduction import introduce, reading_session
 from core.drafting import AnyAdapter
 from core.guard import Guard
 from core.http import open_client, open_transport
@@ -26,6 +26,7 @@ from core.registry import Registry
 from core.retry import PUBLISHING, Policy
 from core.sandbox import Sandbox, running
 from core.sandbox.picture import sample_picture
+from core.session import Session
 from core.settings import Settings
 from core.tenants.tenants import Tenants
 from core.uploads.storage import FolderStorage
@@ -134,6 +135,17 @@ class World:
 
         await self.ledger.claim()
         await Drain(take, self.publisher.carry_out, in_flight=64).run()
+
+    async def reading(self) -> Session:
+        """A session of the account that can only read."""
+        credentials = await self.accounts.credentials(self.organization_id, self.account.id)
+        return reading_session(
+            self.adapter,
+            credentials.account,
+            credentials.token,
+            hosts=self.settings.hosts_of(self.adapter),
+            transport=self.transport,
+        )
 
     async def hasten(self) -> None:
         """Let everything that waits be due now, as if its time had come."""

@@ -16,9 +16,22 @@ async def introduce(
 ) -> tuple[Profile, Sequence[Channel]]:
     """Who the token belongs to, and the channels of the account. Raises a `PublishError` where the platform says no."""
     unknown = Account(id="", platform=adapter.platform, username="", external_user="")
-    session = Session(
+    session = reading_session(adapter, unknown, token, hosts=hosts, transport=transport)
+    return await adapter.profile(session), await adapter.channels(session)
+
+
+def reading_session(
+    adapter: Adapter[Any],
+    account: Account,
+    token: str,
+    *,
+    hosts: Mapping[str, str],
+    transport: httpx.AsyncBaseTransport,
+) -> Session:
+    """A session that can only read: nothing is published in it."""
+    return Session(
         adapter,
-        account=unknown,
+        account=account,
         token=token,
         hosts=hosts,
         key="",
@@ -27,7 +40,6 @@ async def introduce(
         steps={},
         read_upload=_nothing,
     )
-    return await adapter.profile(session), await adapter.channels(session)
 
 
 async def _nothing(upload_id: str) -> bytes:

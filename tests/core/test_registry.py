@@ -1,0 +1,65 @@
+"""Plug-ins enter by one door, and a broken one harms nobody."""
+
+from types import ModuleType
+from typing import Any
+
+from adapters import echo, pinterest
+from adapters.echo import Echo, EchoBlock
+from core.describe import describe
+from core.registry import Registry
+from fingerpost import Adapter, Profile, Published, Session, hookimpl
+
+
+def plugin(adapters: Any) -> ModuleType:
+    @hookimpl
+    def fingerpost_adapters() -> Any:
+        return adapters() if callable(adapters) else adapters
+
+    module = ModuleType("plugin")
+    module.fingerpost_adapters = fingerpost_adapters  # type: ignore[attr-defined]
+    return module
+
+
+def test_ours_come_in_through_the_same_door_as_a_stranger_s() -> None:
+    registry = Registry.installed()
+    assert set(registry) >= {"ECHO", "PINTEREST"}
+    assert registry.broken == {}
+
+
+def test_a_plug_in_that_raises_is_named_and_harms_no_other() -> None:
+    def explode() -> Any:
+        raise RuntimeError("not today")
+
+    registry = Registry({"echo": echo, "bad": plugin(explode), "pinterest": pinterest})
+    assert set(registry) == {"ECHO", "PINTEREST"}
+    assert registry.broken == {"bad": "RuntimeError: not today"}
+
+
+def test_a_platform_is_served_by_the_first_who_claims_it() -> None:
+    registry = Registry({"echo": echo, "copy": plugin([Echo()])})
+    assert list(registry) == ["ECHO"]
+    assert "already served by adapters.echo.Echo" in registry.broken["copy"]
+
+
+def test_a_declaration_that_is_not_complete_is_named() -> None:
+    class Nameless(Adapter[EchoBlock]):
+        platform, certainty, hosts = "NAMELESS", "none", {}
+
+        async def publish(self, draft: Any, session: Session) -> Published:
+            raise NotImplementedError
+
+        async def profile(self, session: Session) -> Profile:
+            raise NotImplementedError
+
+    registry = Registry({"nameless": plugin([Nameless()])})
+    assert list(registry) == []
+    assert registry.broken == {"nameless": "TypeError: Nameless declares no `label`"}
+
+
+def test_every_rule_has_words_and_a_platform_s_name() -> None:
+    for name, adapter in Registry.installed().items():
+        for rule in adapter.rules:
+            assert rule.id.startswith(f"{name.lower()}.")
+            assert rule.says
+            fields = describe(adapter)["fields"]
+            assert set(rule.at) <= set(fields)
