@@ -164,10 +164,16 @@ class World:
 
 @asynccontextmanager
 async def world(
-    pool: Pool, folder: Path, sandbox: Sandbox, *, policy: Policy = PUBLISHING, **settings: Any
+    pool: Pool,
+    folder: Path,
+    sandbox: Sandbox,
+    *,
+    policy: Policy = PUBLISHING,
+    registry: Registry | None = None,
+    **settings: Any,
 ) -> AsyncIterator[World]:
-    """A world around a sandbox; it ends with the block."""
-    registry = Registry.installed()
+    """A world around a sandbox, with the adapters of `registry` or those installed; it ends with the block."""
+    registry = registry or Registry.installed()
     async with running(sandbox) as at:
         prefix = f"FINGERPOST_{sandbox.platform}_"
         hosts = {f"{prefix}{name.upper()}_URL": at.url for name in registry[sandbox.platform].hosts}

@@ -4,7 +4,6 @@ import asyncio
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -13,6 +12,8 @@ import pytest
 import structlog
 from litestar import Litestar, get
 from litestar.testing import TestClient
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.sql import SQL, Identifier
 
 from core import errors
 from core.database.group import CommitUnknown, ConnectionLost
@@ -51,7 +52,7 @@ def every(kind: type[FingerpostError]) -> set[type[FingerpostError]]:
     return {kind}.union(*(every(child) for child in kind.__subclasses__()))
 
 
-@pytest.mark.parametrize("kind", sorted(every(FingerpostError), key=lambda kind: kind.__name__))
+@pytest.mark.parametrize("kind", sorted(every(FingerpostError), key=str))
 def test_every_error_of_ours_becomes_a_problem(kind: type[FingerpostError]) -> None:
     if kind not in MADE and kind.__init__ is not FingerpostError.__init__ and not issubclass(kind, errors.PublishError):
         pytest.skip(f"{kind.__name__} is made by its own room only")
@@ -138,20 +139,31 @@ def test_no_log_line_holds_a_key_a_query_or_a_body(database_url: str, redis_url:
     assert str(owner.key_id) in str(logs)
 
 
-def test_without_its_database_the_server_says_so_and_comes_back(house: House, pin: Any) -> None:
-    name = house.database_url.rpartition("/test_")[2].partition("?")[0]
-    admin = house.database_url.replace(f"test_{name}", "template1")
-    with house.client() as client, psycopg.connect(admin, autocommit=True) as server:
-        server.execute(f'alter database "test_{name}" allow_connections false')
-        server.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [f"test_{name}"])
+def test_without_its_database_the_server_says_so_and_comes_back(
+    database_url: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.app.PATIENCE_SECONDS", 1.0)
+    settings = settings_for(database_url, redis_url, tmp_path)
+    owner, _, _ = asyncio.run(settle(settings, COOK))
+    name = conninfo_to_dict(database_url)["dbname"]
+    with (
+        running(create_app(settings, Registry.installed())) as url,
+        httpx.Client(base_url=url, headers={"x-api-key": owner.secret}, timeout=30) as client,
+        psycopg.connect(make_conninfo(database_url, dbname="template1"), autocommit=True) as server,
+    ):
+        allow = SQL("alter database {} allow_connections {}")
+        server.execute(allow.format(Identifier(str(name)), SQL("false")))
+        server.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", [name])
         health = client.get("/health")
-        assert health.status_code == 503
-        assert health.json() == {"status": "down", "database": "down", "redis": "ok"}
-        server.execute(f'alter database "test_{name}" allow_connections true')
+        assert (health.status_code, health.json()) == (503, {"status": "down", "database": "down", "redis": "ok"})
+        refused = client.get("/api/v1/webhook-endpoint")
+        assert (refused.status_code, refused.json()["code"]) == (503, "unready")
+        assert int(refused.headers["retry-after"]) > 0
+        server.execute(allow.format(Identifier(str(name)), SQL("true")))
         deadline = time.monotonic() + 20
         while client.get("/health").status_code != 200:
             assert time.monotonic() < deadline
-        assert client.post("/api/v1/post", json=pin()).status_code == 200
+        assert client.get("/api/v1/webhook-endpoint").status_code == 200
 
 
 def test_health_tells_which_server_is_away(database_url: str, redis_url: str, tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def _accepts(address: tuple[str, int]) -> bool:
 def test_a_database_that_is_away_is_named_and_no_traceback(
     redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.database.pool.OPEN_SECONDS", 0.5)
+    monkeypatch.setattr("server.app.PATIENCE_SECONDS", 0.5)
     settings = settings_for(f"postgresql://nobody@localhost/none?host={tmp_path}", redis_url, tmp_path)
     with bound("127.0.0.1", 0) as listener, pytest.raises(Misconfigured, match="PostgreSQL"):
         serve(settings, Registry(), listener=listener)

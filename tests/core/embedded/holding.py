@@ -23,7 +23,7 @@ class Holder:
         self.process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("holder.py")), str(state), *options],
             cwd=REPOSITORY,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY), **env},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *sys.path]), **env},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -46,7 +46,10 @@ class Holder:
     def kill(self) -> None:
         """No order at all."""
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe is not None
+            pipe.close()
 
 
 def until(condition: Callable[[], bool], what: str) -> None:

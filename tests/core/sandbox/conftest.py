@@ -42,14 +42,21 @@ class Notes(Sandbox):
         return {"x-platform": "notes"}
 
     async def _create(self, request: web.Request) -> web.Response:
-        body = await request.read()
         self.calling = request
         await self.gate.wait()
-        self.notes.append(body.decode(errors="replace"))
+        self.notes.append(await _text(request))
         return json_answer(201, {"id": len(self.notes), "text": "x" * 200})
 
     async def _show(self, request: web.Request) -> web.Response:
         return json_answer(200, {"id": request.match_info["note_id"]})
+
+
+async def _text(request: web.Request) -> str:
+    if not request.content_type.startswith("multipart/"):
+        return (await request.read()).decode(errors="replace")
+    file = (await request.post())["file"]
+    assert isinstance(file, web.FileField)
+    return f"{file.filename}: {file.file.read()!r}"
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
 """The log tells the truth about every call."""
 
 import asyncio
+import re
 import socket
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
+import pytest
+from aiohttp import web
 
 from core.sandbox import Sandbox, running, serve
 
@@ -60,9 +63,30 @@ async def test_a_form_with_files_is_left_to_the_handler(notes: Any, http: Any) -
     form = aiohttp.FormData()
     form.add_field("file", b"\x00\x01", filename="a.bin")
     await http.post("/notes", data=form)
-    assert "a.bin" in notes.sandbox.notes[0]
+    assert notes.sandbox.notes == ["a.bin: b'\\x00\\x01'"]
     [call] = await logged(http)
-    assert call["body"].startswith("(multipart/form-data, ")
+    assert re.fullmatch(r"\(multipart/form-data, \d+ bytes\)", call["body"])
+
+
+async def test_a_form_too_large_to_be_held_is_left_to_the_handler_too(notes: Any, http: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(web.Request, "client_max_size", 10)
+    form = aiohttp.FormData()
+    form.add_field("file", b"\x00\x01", filename="a.bin")
+    await http.post("/notes", data=form)
+    assert notes.sandbox.notes == ["a.bin: b'\\x00\\x01'"]
+    [call] = await logged(http)
+    assert re.fullmatch(r"\(multipart/form-data, \d+ bytes\)", call["body"])
+
+
+async def test_a_form_whose_sender_has_gone_is_read_to_its_end(notes: Any, http: Any, until: Any) -> None:
+    form = aiohttp.FormData()
+    form.add_field("file", b"\x00\x01", filename="a.bin")
+    notes.sandbox.gate.clear()
+    with pytest.raises(TimeoutError):
+        await http.post("/notes", data=form, timeout=aiohttp.ClientTimeout(total=0.1))
+    await until(lambda: notes.sandbox.calling.transport is None)
+    notes.sandbox.gate.set()
+    await until(lambda: notes.sandbox.notes == ["a.bin: b'\\x00\\x01'"])
 
 
 async def test_a_body_that_is_too_large_is_refused_and_logged(notes: Any, http: Any) -> None:
