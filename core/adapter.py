@@ -21,10 +21,15 @@ Certainty = Literal["key", "two-phase", "read-back", "none"]
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """The post is live: the platform's id for it, and where a person sees it."""
+    """The post is live: the platform's id for it, and where a person sees it.
+
+    `find` answers with `exact` False what is only like the draft, such as a text that the platform cut. It
+    counts when nothing else was found to the last.
+    """
 
     external_id: str
     permalink: str | None = None
+    exact: bool = True
 
 
 class Pending(msgspec.Struct, frozen=True, kw_only=True):

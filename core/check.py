@@ -179,7 +179,7 @@ def _accounts(
                 message=f"There is no such account on {platform} in this team; there are: {listed or 'none'}.",
             )
             for index, id in enumerate(named)
-            if id not in everywhere
+            if isinstance(id, str) and id not in everywhere
         ]
         chosen: list[Account | None] = [account for account in connected if account.id in named]
         if chosen or wrong:

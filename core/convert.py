@@ -141,7 +141,7 @@ def _text(info: inspect.StrType, value: object, path: Path, extra: dict[str, Any
             path=path,
             message=f"{len(value)} characters are too long; at most {info.max_length} fit: shorten it by {over}.",
         )
-    elif info.pattern is not None and not re.search(info.pattern, value):
+    elif info.pattern is not None and not re.search(re.sub(r"\$$", r"\\Z", info.pattern), value):
         wanted = extra.get("expects", f"text that matches {info.pattern}")
         yield Finding(
             code="bad_format",

@@ -49,6 +49,7 @@ def drafted(
     """What `adapter` makes of a block found at `path`, with the findings a reader of the request needs."""
     filled, origins, findings = _filled(adapter, shared, dict(block), path)
     sound, faults = convert_sound(adapter.block, filled, path)
+    faulty = {fault.path[len(path)] for fault in faults if fault.severity == "error" and len(fault.path) > len(path)}
     faults = [_at_origin(fault, origins, len(path)) for fault in faults]
     findings += faults
     if sound is None:
@@ -58,7 +59,6 @@ def drafted(
     draft = Draft[Any](title=shared.title, block=sound, media=media, account=account)
     if not media_faults:
         findings += _media_findings(adapter.limits.media, media, path)
-    faulty = {fault.path[len(path)] for fault in faults if fault.severity == "error" and len(fault.path) > len(path)}
     findings += _rule_findings(adapter, draft, path, faulty)
     return Drafted(draft=draft, findings=tuple(findings))
 

@@ -58,6 +58,12 @@ class Conflict(FingerpostError):
     code = "conflict"
 
 
+class KeyReused(FingerpostError):
+    """An idempotency key came again with another request. HTTP 422."""
+
+    code = "idempotency_key_reused"
+
+
 class NotAuthenticated(FingerpostError):
     """No usable API key came with the request. HTTP 401."""
 

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from core.limits import MediaKind
 
-Url = Annotated[str, Meta(max_length=2048, pattern=r"^https?://[^\s/]+\S*$", extra={"expects": "an http or https URL"})]
+Url = Annotated[str, Meta(max_length=2048, pattern=r"^https?://[^\s/]\S*$", extra={"expects": "an http or https URL"})]
 """A URL as a client may give one."""
 
 

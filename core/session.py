@@ -151,6 +151,13 @@ class Session:
         self._steps[name] = self._unsaved[name] = answer
         return answer
 
+    def remembered(self, name: str) -> Any:
+        """The answer (JSON) of the step or once called `name`, of this attempt or an earlier one; None without one.
+
+        It is how `find` learns what an attempt whose end nobody saw had begun.
+        """
+        return self._steps.get(name)
+
     async def read(self, media: Media) -> bytes:
         """The bytes of an uploaded file of this draft."""
         if media.upload_id is None:
@@ -196,10 +203,10 @@ class _Fence(httpx.AsyncBaseTransport):
         session = self._session
         if request.method not in _READS and not session._writing:
             raise BrokenAdapter(f"{request.method} {request.url.path} was sent outside step() and once().")
-        if session._deadline is None:  # noqa: SLF001
+        if session._deadline is None:
             return await self._send(request, Unavailable)
         assert isinstance(request.stream, httpx.AsyncByteStream)
-        body = _FencedBody(request.stream, session._deadline)  # noqa: SLF001
+        body = _FencedBody(request.stream, session._deadline)
         fenced = httpx.Request(
             request.method, request.url, headers=request.headers, stream=body, extensions=request.extensions
         )

@@ -15,6 +15,7 @@ from core.database.notices import Notices
 from core.database.pool import open_pool
 from core.guard import Guard
 from core.http import open_client, open_transport
+from core.ledger.control import Control
 from core.posts.posts import Posts
 from core.registry import Registry
 from core.settings import Settings
@@ -27,6 +28,7 @@ from server import openapi
 from server.access import AccessLog
 from server.auth import OPEN, KeyAuthentication
 from server.bodies import MAX_BYTES
+from server.deliveries import DeliveryController
 from server.health import Pulse, api_health, health
 from server.posts import PostController
 from server.problems import answer
@@ -36,7 +38,10 @@ from server.webhook_endpoints import EndpointController
 POOL_SIZE = 10
 """How many connections to PostgreSQL one server process keeps at most."""
 
-ROOMS = ("tenants", "posts", "uploads", "endpoints", "pulse", "registry")
+PATIENCE_SECONDS = 10.0
+"""How long a start, and later a request, waits for PostgreSQL before it is told that it is away."""
+
+ROOMS = ("tenants", "posts", "control", "uploads", "endpoints", "pulse", "registry")
 """What handlers may ask for by these names."""
 
 
@@ -57,7 +62,7 @@ def create_app(settings: Settings, registry: Registry) -> Litestar:
             yield
 
     app = Litestar(
-        route_handlers=[PostController, UploadController, EndpointController, health, api_health],
+        route_handlers=[PostController, DeliveryController, UploadController, EndpointController, health, api_health],
         lifespan=[lifespan],
         dependencies={name: Provide(_room(name), sync_to_thread=False) for name in ROOMS},
         middleware=[DefineMiddleware(KeyAuthentication, exclude_from_auth_key=OPEN)],
@@ -82,7 +87,10 @@ async def _open(
     storage: Storage,
 ) -> None:
     """Open what the handlers work with; the stack closes it, the last first."""
-    pool = await stack.enter_async_context(open_pool(settings.database_url, size=POOL_SIZE, name="fingerpost serve"))
+    opening = open_pool(
+        settings.database_url, size=POOL_SIZE, name="fingerpost serve", patience_seconds=PATIENCE_SECONDS
+    )
+    pool = await stack.enter_async_context(opening)
     client = await stack.enter_async_context(open_client(open_transport(guard=guard)))
     cache = redis.asyncio.from_url(settings.redis_url)
     stack.push_async_callback(cache.aclose)
@@ -92,6 +100,7 @@ async def _open(
     state.pulse = Pulse(pool, cache)
     state.tenants = Tenants(pool)
     state.uploads = Uploads(pool, storage, client)
+    state.control = Control(pool, notices, patience=settings.max_delay)
     state.endpoints = Endpoints(pool, vault, guard)
     state.posts = Posts(
         pool,

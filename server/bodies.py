@@ -15,6 +15,9 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
 """How deep objects and lists may lie in each other."""
 
+MAX_VALUES = 10_000
+"""How many values a body may hold; a check looks at each, and must not keep everyone else waiting."""
+
 S = TypeVar("S", bound=msgspec.Struct)
 
 
@@ -38,7 +41,7 @@ async def read_struct(request: Request[Any, Any, Any], kind: type[S]) -> S:
 
 
 def decode(raw: bytes) -> object:
-    """JSON decoded. Raises `InvalidRequest` for what is malformed, out of range, nested too deeply or empty."""
+    """JSON decoded. Raises `InvalidRequest` for what is malformed, out of range, too deep, too much or empty."""
     if not raw:
         raise _malformed("The body is empty; send a JSON object.")
     try:
@@ -49,29 +52,32 @@ def decode(raw: bytes) -> object:
         raise _malformed(f"The body is not UTF-8: the byte at {error.start} does not fit.") from None
     except (msgspec.DecodeError, ValueError) as error:
         raise _malformed(f"The body cannot be read as JSON: {error}.") from None
-    # Counting brackets costs next to nothing and spares most bodies the walk.
-    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH and _depth(body) > MAX_DEPTH:
-        raise _too_deep()
+    # Counting bytes costs next to nothing and spares most bodies the walk.
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH or raw.count(b",") > MAX_VALUES // 2:
+        _measure(body)
     return body
 
 
-def _depth(body: object) -> int:
-    """How deep the deepest value lies; stops counting beyond the bound."""
-    depth, level = 0, [body]
-    while level and depth <= MAX_DEPTH:
+def _measure(body: object) -> None:
+    """Raise `InvalidRequest` for a body that is too deep or holds too much."""
+    depth, count, level = 0, 1, [body]
+    while level:
         inner: list[object] = []
         for value in level:
             if isinstance(value, dict):
                 inner += value.values()
             elif isinstance(value, list):
                 inner += value
-        depth, level = depth + 1, [value for value in inner if isinstance(value, dict | list)]
-    return depth
+        depth, count, level = depth + 1, count + len(inner), inner
+        if count > MAX_VALUES:
+            raise _malformed(f"The body holds too much; at most {MAX_VALUES} values are read.", code="too_many_values")
+        if depth > MAX_DEPTH + 1:
+            raise _too_deep()
 
 
 def _too_deep() -> InvalidRequest:
     return _malformed(f"The body is nested too deeply; at most {MAX_DEPTH} levels are read.")
 
 
-def _malformed(words: str) -> InvalidRequest:
-    return InvalidRequest(Report((Finding(code="malformed_json", path=(), message=words),)))
+def _malformed(words: str, *, code: str = "malformed_json") -> InvalidRequest:
+    return InvalidRequest(Report((Finding(code=code, path=(), message=words),)))

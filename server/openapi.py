@@ -25,6 +25,8 @@ from core.post import PostRequest
 from core.posts.filters import PostQuery
 from core.registry import Registry
 from server.auth import HEADERS, OPEN
+from server.deliveries import ResolveRequest
+from server.posts import PostChange
 from server.problems import MEDIA_TYPE, Problem
 from server.uploads import UploadFromUrl
 from server.webhook_endpoints import EndpointRequest
@@ -34,6 +36,8 @@ _BEARER = "bearer"
 
 _BODIES: dict[str, type[msgspec.Struct]] = {
     "postCreate": PostRequest,
+    "postUpdate": PostChange,
+    "deliveryResolve": ResolveRequest,
     "uploadCreateFromUrl": UploadFromUrl,
     "webhookEndpointCreate": EndpointRequest,
 }
@@ -54,6 +58,7 @@ _PROBLEMS = {
     "404": "There is no such thing, or it is a stranger's.",
     "409": "Something that is there already stands against it.",
     "413": "The body is too large.",
+    "422": "The idempotency key came before with another request.",
     "503": "A server that we need is away for the moment.",
 }
 
@@ -151,7 +156,7 @@ def _with_problems(operation: Operation) -> dict[str, OpenAPIResponse | Referenc
     """The answers of an operation, its failures among them; ours take the place of Litestar's own."""
     answers = {status: found for status, found in (operation.responses or {}).items() if status != "400"}
     for status, words in _PROBLEMS.items():
-        if status not in ("409", "413") or operation.request_body:
+        if status not in ("409", "413", "422") or operation.request_body:
             answers[status] = _problem(words)
     return answers
 

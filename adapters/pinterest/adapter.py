@@ -30,6 +30,9 @@ from fingerpost import (
 
 PinDraft = Draft[PinBlock]
 
+LEAST_CUT = 20
+"""Characters of a text that have to be left for it to be taken for a longer one that was cut."""
+
 
 def first_line(text: str) -> str:
     """The first line of a text that has something in it."""
@@ -138,14 +141,16 @@ class Pinterest(Adapter[PinBlock]):
 
     async def find(self, draft: PinDraft, session: Session, since: datetime) -> Sequence[Published]:
         """`GET /v5/boards/{board_id}/pins`, newest first, until a page holds only older Pins."""
-        found: list[Pin] = []
+        texts = _texts(draft)
+        found: list[tuple[Pin, bool]] = []
         async for page in pages(session, f"/v5/boards/{_board_id(draft)}/pins", Pin):
             recent = [pin for pin in page if pin.made >= since.replace(microsecond=0)]
-            found += [pin for pin in recent if _alike(_texts(draft), pin)]
+            likenesses = [(pin, _likeness(texts, pin)) for pin in recent]
+            found += [(pin, exact) for pin, exact in likenesses if exact is not None]
             if page and not recent:
                 break
-        found.sort(key=lambda pin: pin.made)
-        return [_published(pin.id, session) for pin in found]
+        found.sort(key=lambda pair: pair[0].made)
+        return [_published(pin.id, session, exact=exact) for pin, exact in found]
 
     async def profile(self, session: Session) -> Profile:
         """`GET /v5/user_account`."""
@@ -220,19 +225,29 @@ def _listed(boards: Sequence[Channel]) -> str:
     return (shown or "none") + (f" and {len(boards) - 20} more" if len(boards) > 20 else "")
 
 
-def _published(pin_id: str, session: Session) -> Published:
-    return Published(external_id=pin_id, permalink=f"{session.hosts['web']}/pin/{pin_id}/")
+def _published(pin_id: str, session: Session, *, exact: bool = True) -> Published:
+    return Published(external_id=pin_id, permalink=f"{session.hosts['web']}/pin/{pin_id}/", exact=exact)
 
 
-def _alike(texts: dict[str, Any], pin: Pin) -> bool:
-    """Whether a Pin says what we sent; Pinterest may trim, unescape and append."""
-    return all(_same(texts.get(name), getattr(pin, name)) for name in ("title", "description", "link", "alt_text"))
+def _likeness(texts: dict[str, Any], pin: Pin) -> bool | None:
+    """Whether a Pin says what we sent: True exactly, False as far as it was not cut, None not at all.
+
+    Pinterest may trim and escape texts, and append to links.
+    """
+    link, shown = _collapsed(texts.get("link")), _collapsed(pin.link)
+    if link != shown and not (link and shown.startswith((f"{link}?", f"{link}&", f"{link}#", f"{link}/"))):
+        return None
+    exact = True
+    for name in ("title", "description", "alt_text"):
+        sent, seen = _collapsed(texts.get(name)), getattr(pin, name)
+        spellings = {_collapsed(seen), _collapsed(html.unescape(seen or ""))}
+        if sent in spellings:
+            continue
+        if not any(len(spelling) >= LEAST_CUT and sent.startswith(spelling) for spelling in spellings):
+            return None
+        exact = False
+    return exact
 
 
-def _same(sent: str | None, shown: str | None) -> bool:
-    ours, theirs = _normal(sent), _normal(shown)
-    return ours == theirs or (bool(ours) and bool(theirs) and (ours.startswith(theirs) or theirs.startswith(ours)))
-
-
-def _normal(text: str | None) -> str:
-    return re.sub(r"\s+", " ", html.unescape(text or "")).strip()
+def _collapsed(text: str | None) -> str:
+    return re.sub(r"\s+", " ", text or "").strip()

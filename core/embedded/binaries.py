@@ -27,7 +27,7 @@ class Programs(msgspec.Struct, frozen=True, kw_only=True):
     valkey: Path
 
 
-def find_programs(account: Account | None, cache: Path = CACHE) -> Programs:
+def find_programs(account: Account | None, cache: Path | None = None) -> Programs:
     """The programs, in a place where the account can run them.
 
     Raises Misconfigured where no wheel brought them, or where they cannot be put within the account's reach.
@@ -39,8 +39,8 @@ def find_programs(account: Account | None, cache: Path = CACHE) -> Programs:
             postgres / POSTGRES_PREFIX / "bin/postgres",
             postgres / POSTGRES_PREFIX / "share/postgresql/postgres.bki",
         )
-        postgres = _within_reach(postgres, probes, account, cache)
-        valkey = _within_reach(valkey, (_valkey(valkey),), account, cache)
+        postgres = _within_reach(postgres, probes, account, cache or CACHE)
+        valkey = _within_reach(valkey, (_valkey(valkey),), account, cache or CACHE)
     binaries = postgres / POSTGRES_PREFIX / "bin"
     programs = Programs(initdb=binaries / "initdb", postgres=binaries / "postgres", valkey=_valkey(valkey))
     for program in (programs.initdb, programs.postgres, programs.valkey):

@@ -1,6 +1,7 @@
 """PostgreSQL and Valkey on this machine, for whoever has none: two URLs, and nothing left behind."""
 
 import signal
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -14,8 +15,11 @@ from core.embedded.sockets import socket_folder
 from core.embedded.state import Running, State
 from core.embedded.supervisor import Child, Supervisor, signals_ignored
 from core.embedded.valkey import Valkey, redis_url
+from core.errors import Misconfigured
 
 STOP_SECONDS = 60.0
+REVIVE_SECONDS = 60.0
+RETRY_SECONDS = 0.2
 
 
 class EmbeddedServers:
@@ -61,11 +65,24 @@ class EmbeddedServers:
         return child in self._children
 
     def revive(self, child: Child) -> None:
-        """Start a server that ended by itself again, at the same URL, and wait until it is ready."""
-        self._children.remove(child)
+        """Start a server that ended by itself again, at the same URL, and wait until it is ready.
+
+        PostgreSQL refuses while a query of the dead one still runs, and is asked again for a minute.
+        """
         server = self._servers[child.name]
-        server.prepare()
-        server.wait_ready(self._launch(server))
+        deadline = time.monotonic() + REVIVE_SECONDS
+        while True:
+            self._children.remove(child)
+            child = self._launch(server)
+            try:
+                server.wait_ready(child)
+            except Misconfigured:
+                self._supervisor.stop(child, signal.SIGINT, STOP_SECONDS)
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(RETRY_SECONDS)
+            else:
+                return
 
     def _open_site(self) -> Site:
         account = server_account()

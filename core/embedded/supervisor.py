@@ -79,8 +79,7 @@ class Supervisor:
         If we die without stopping it, it gets SIGINT (Linux). Raises OSError when the program cannot be
         started, and Misconfigured when we may not become `user`.
         """
-        if threading.current_thread() is not threading.main_thread():
-            raise RuntimeError("Children have to be started from the main thread.")
+        _demand_main_thread()
         try:
             process = subprocess.Popen(
                 [str(word) for word in argv],
@@ -101,9 +100,8 @@ class Supervisor:
             if user is not None and error.errno in (errno.EPERM, errno.EINVAL):
                 raise cannot_become(user) from error
             raise
-        child = Child(name, process)
-        self._running.append(child)
-        return child
+        self._running.append(Child(name, process))
+        return self._running[-1]
 
     @property
     def running(self) -> tuple[Child, ...]:
@@ -175,7 +173,8 @@ def signals_ignored() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in _deadly()}
+    # Not SIG_IGN: Python complains of a signal that came just before it was set.
+    before = {number: signal.signal(number, _ignore) for number in _deadly()}
     try:
         yield
     finally:
@@ -184,16 +183,23 @@ def signals_ignored() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
+def _ignore(number: int, frame: FrameType | None) -> None:
+    """The handler of a signal that is to have no effect."""
+
+
 def heed_first_signal() -> None:
     """From now on the first SIGINT, SIGTERM, SIGHUP or SIGQUIT raises KeyboardInterrupt, and later ones do nothing.
 
     For a program that has to stop its children in order: who loses patience must not interrupt that.
     """
 
+    heeded = False
+
     def interrupt(number: int, frame: FrameType | None) -> None:
-        for deadly in _deadly():
-            signal.signal(deadly, signal.SIG_IGN)
-        raise KeyboardInterrupt
+        nonlocal heeded
+        if not heeded:
+            heeded = True
+            raise KeyboardInterrupt
 
     for deadly in _deadly():
         signal.signal(deadly, interrupt)
@@ -202,6 +208,11 @@ def heed_first_signal() -> None:
 def _deadly() -> list[signal.Signals]:
     """The signals that ask a process to end, as far as this platform has them."""
     return [number for number in signal.Signals if number.name in DEADLY]
+
+
+def _demand_main_thread() -> None:
+    if threading.current_thread() is not threading.main_thread():
+        raise RuntimeError("Children have to be started from the main thread.")
 
 
 def _tie_to_parent() -> Callable[[], None]:

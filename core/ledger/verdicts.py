@@ -92,14 +92,17 @@ def after_look(
     found: Sequence[Published], *, looks: int, failures: int, readback: Readback, policy: Policy, random: _random.Random
 ) -> Outcome:
     """The platform was read. What was found is ours; what is not there after the last look was never made."""
-    if found:
-        return msgspec.structs.replace(after_publish(found[0]), certain=False)
+    wait = readback.wait(looks + 1)
+    # A likeness may be another post that is not accounted for yet; by the last look it would be.
+    counted = [published for published in found if published.exact or wait is None]
+    if counted:
+        best = next((published for published in counted if published.exact), counted[0])
+        return msgspec.structs.replace(after_publish(best), certain=False)
     unseen = Failure(
         code="outcome_unknown",
         message="The platform's answer was unclear, and the post is not to be seen there yet.",
         hint="It is looked up again before anything is sent.",
     )
-    wait = readback.wait(looks + 1)
     if wait is not None:
         return Outcome(state=State.UNCONFIRMED, due_in=wait, looked=True, error=unseen)
     words = "The platform did not make the post; it was looked for until that was certain."

@@ -22,7 +22,8 @@ from core.ids import new_id, parse_id
 from core.ledger.states import State
 from core.post import Media, PostRequest
 from core.posts.filters import Filters, OrderBy
-from core.posts.intake import Intake, NewDelivery, NewPost
+from core.posts.idempotency import Key
+from core.posts.intake import Intake, NewDelivery, NewPost, Submission
 from core.posts.rows import DeliveryRow, PostRow, shown, shown_in_full
 from core.posts.views import FullPostView, NewPostView, Page, WarningView
 from core.tenants.tenants import Tenants
@@ -72,21 +73,27 @@ class Posts:
             return Facts(team_known=False)
         return Facts(accounts=accounts, uploads=await self._media(organization_id, team_id, body))
 
-    async def create(self, organization_id: UUID, body: object) -> NewPostView:
-        """Take a post in; when this returns it is on disk.
+    async def create(self, organization_id: UUID, body: object, *, idempotency_key: str | None = None) -> NewPostView:
+        """Take a post in; when this returns it is on disk. The same again under one key makes one post.
 
         Raises `InvalidPost` with every finding, `NotFound` for a team that is not the organization's,
-        `Conflict` for a reference key that is taken, and `UnclearPost` when the database went away.
+        `Conflict` for a reference key that is taken or an idempotency key that is under way, `KeyReused` for one
+        that came with another request, and `UnclearPost` when the database went away.
         """
+        key = None if idempotency_key is None else Key.of(idempotency_key, body)
         facts = await self.facts(organization_id, body)
         checked = check(body, self._adapters, facts)
         request, post_date = _sound(checked)
         new = _new_post(organization_id, request, post_date, body, checked, facts, self._max_delay)
-        created_at = await self._intake.store(new)
+        warnings = [_warning(finding) for finding in checked.report.warnings]
+
+        def answer(created_at: datetime) -> NewPostView:
+            return NewPostView(**shown(_row(new, created_at)), warnings=warnings)
+
+        view = await self._intake.store(Submission(new=new, answer=answer, key=key))
         if new.deliveries:
             self._notices.tell("deliveries")
-        warnings = [_warning(finding) for finding in checked.report.warnings]
-        return NewPostView(**shown(_row(new, created_at)), warnings=warnings)
+        return view
 
     async def get(self, organization_id: UUID, post_id: str) -> FullPostView:
         """The post with that id. Raises `NotFound`, also for a stranger's and for what is no id."""
@@ -139,18 +146,7 @@ class Posts:
         if not named:
             return {}
         found = await self._uploads.many(organization_id, team_id, set(named.values()))
-        return {
-            text: Media(
-                upload_id=str(id),
-                kind=found[id].kind,
-                mime=found[id].mime,
-                bytes=found[id].bytes,
-                width=found[id].width,
-                height=found[id].height,
-            )
-            for text, id in named.items()
-            if id in found
-        }
+        return {text: found[id].media for text, id in named.items() if id in found}
 
     async def _shown(self, organization_id: UUID, ids: Sequence[UUID]) -> list[FullPostView]:
         if not ids:

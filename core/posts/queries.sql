@@ -63,7 +63,8 @@ left join lateral (
 left join lateral (
     select jsonb_agg(jsonb_build_object(
         'id', u.id, 'organization_id', u.organization_id, 'team_id', u.team_id, 'kind', u.kind, 'mime', u.mime,
-        'extension', u.extension, 'bytes', u.bytes, 'width', u.width, 'height', u.height, 'seconds', u.seconds,
+        'extension', u.extension, 'sha256', encode(u.sha256, 'base64'), 'bytes', u.bytes, 'width', u.width,
+        'height', u.height, 'seconds', u.seconds, 'file_name', u.file_name, 'storage_key', u.storage_key,
         'created_at', u.created_at, 'updated_at', u.updated_at
     ) order by u.id) as uploads
     from post_uploads pu join uploads u on u.id = pu.upload_id where pu.post_id = p.id
@@ -109,3 +110,33 @@ where p.organization_id = %(organization_id)s and p.team_id = %(team_id)s
   and (%(date_from)s::timestamptz is null or p.post_date >= %(date_from)s)
   and (%(date_to)s::timestamptz is null or p.post_date <= %(date_to)s)
   and (%(q)s::text is null or strpos(lower(p.title), lower(%(q)s)) > 0)
+
+-- name: claim_keys
+-- Idempotency keys are claimed where no other transaction holds them; answers for each whether it was free.
+with sent as (
+    select * from jsonb_to_recordset(%(keys)s) as k(
+        post_id uuid, organization_id uuid, route text, key text, digest text)
+), tried as (
+    select sent.*, pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', organization_id, route, key), 0)) as free
+    from sent
+), claimed as (
+    insert into idempotency_keys (organization_id, route, key, digest, post_id)
+    select organization_id, route, key, decode(digest, 'hex'), post_id from tried where free
+    order by organization_id, route, key
+    on conflict (organization_id, route, key) do nothing
+)
+select post_id, free from tried
+
+-- name: used_keys
+-- What stands under these keys now, our own claims among them.
+select sent.post_id, u.digest, u.post_id, u.answer
+from jsonb_to_recordset(%(keys)s) as sent(post_id uuid, organization_id uuid, route text, key text)
+join idempotency_keys u using (organization_id, route, key)
+
+-- name: keep_answers
+update idempotency_keys k set answer = a.answer
+from jsonb_to_recordset(%(answers)s) as a(post_id uuid, answer jsonb)
+where k.post_id = a.post_id
+
+-- name: free_keys
+delete from idempotency_keys where post_id = any(%(posts)s)

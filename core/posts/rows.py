@@ -10,7 +10,6 @@ import msgspec
 from core.errors import BrokenAdapter, OutcomeUnknown, RateLimited, Unavailable
 from core.ledger.moves import Failure
 from core.ledger.states import State
-from core.limits import MediaKind
 from core.post import Channel
 from core.posts.views import (
     AccountView,
@@ -24,6 +23,7 @@ from core.posts.views import (
     UploadView,
     timestamp,
 )
+from core.uploads.uploads import Upload
 
 _SILENT = frozenset({State.PUBLISHED, State.CANCELLED})
 _ENDED = frozenset({State.FAILED, State.NEEDS_REVIEW})
@@ -54,23 +54,6 @@ class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
         if self.state is State.NEEDS_REVIEW:
             return msgspec.structs.replace(self.error, code=OutcomeUnknown.code)
         return self.error
-
-
-class UploadRow(msgspec.Struct, frozen=True, kw_only=True):
-    """An upload as far as it is shown."""
-
-    id: UUID
-    organization_id: UUID
-    team_id: UUID
-    kind: MediaKind
-    mime: str
-    extension: str
-    bytes: int
-    width: int | None
-    height: int | None
-    seconds: float | None
-    created_at: datetime
-    updated_at: datetime
 
 
 class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +89,7 @@ class PostRow(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
     deleted_at: datetime | None = None
     deliveries: list[DeliveryRow]
-    uploads: list[UploadRow] = []
+    uploads: list[Upload] = []
     accounts: list[AccountRow] = []
 
 

@@ -1,7 +1,7 @@
 """How posts are shown: the Post object of bundle.social's API, and what ours says beyond it."""
 
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -9,6 +9,7 @@ import msgspec
 from core.ledger.moves import Failure
 from core.limits import MediaKind
 from core.post import Channel
+from core.uploads.uploads import Upload
 
 Retryability = Literal["retryable", "non_retryable", "unknown"]
 
@@ -52,35 +53,6 @@ class ExternalView(msgspec.Struct, frozen=True, kw_only=True):
     permalink: str | None
 
 
-class HeldFile(Protocol):
-    """What is told of an upload."""
-
-    @property
-    def id(self) -> UUID: ...  # noqa: D102
-    @property
-    def organization_id(self) -> UUID: ...  # noqa: D102
-    @property
-    def team_id(self) -> UUID: ...  # noqa: D102
-    @property
-    def kind(self) -> MediaKind: ...  # noqa: D102
-    @property
-    def mime(self) -> str: ...  # noqa: D102
-    @property
-    def extension(self) -> str: ...  # noqa: D102
-    @property
-    def bytes(self) -> int: ...  # noqa: D102
-    @property
-    def width(self) -> int | None: ...  # noqa: D102
-    @property
-    def height(self) -> int | None: ...  # noqa: D102
-    @property
-    def seconds(self) -> float | None: ...  # noqa: D102
-    @property
-    def created_at(self) -> datetime: ...  # noqa: D102
-    @property
-    def updated_at(self) -> datetime: ...  # noqa: D102
-
-
 class UploadView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """An upload as bundle.social shows one; files are not served to the public, so there are no URLs."""
 
@@ -105,21 +77,21 @@ class UploadView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     thumbnail_path: None = None
 
     @classmethod
-    def of(cls, file: HeldFile) -> "UploadView":
-        """The view of a file that we hold."""
+    def of(cls, upload: Upload) -> "UploadView":
+        """The view of an upload."""
         return cls(
-            id=file.id,
-            team_id=file.team_id,
-            organization_id=file.organization_id,
-            type=file.kind,
-            mime=file.mime,
-            ext=file.extension,
-            width=file.width,
-            height=file.height,
-            file_size=file.bytes,
-            video_length=file.seconds,
-            created_at=timestamp(file.created_at),
-            updated_at=timestamp(file.updated_at),
+            id=upload.id,
+            team_id=upload.team_id,
+            organization_id=upload.organization_id,
+            type=upload.kind,
+            mime=upload.mime,
+            ext=upload.extension,
+            width=upload.width,
+            height=upload.height,
+            file_size=upload.bytes,
+            video_length=upload.seconds,
+            created_at=timestamp(upload.created_at),
+            updated_at=timestamp(upload.updated_at),
         )
 
 

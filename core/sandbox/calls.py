@@ -15,8 +15,9 @@ KEPT = 256
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One call as the platform saw it.
 
-    `arrival` is in unix seconds, `path` has its query, `account` is the platform's id of the user whose token
-    came along. `status` is null while the call is under way and stays so where no answer was given.
+    `arrival` is in unix seconds, whatever the platform's own clock says, `path` has its query, `account` is the
+    platform's id of the user whose token came along. `status` is null while the call is under way and stays so
+    where no answer was given.
     """
 
     id: int

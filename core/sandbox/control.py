@@ -1,15 +1,37 @@
 """The endpoints below `/_sandbox` through which a test reads and steers a sandbox."""
 
+from collections.abc import Awaitable, Callable
+from functools import wraps
+
 import msgspec
 from aiohttp import web
 
 from core.sandbox.answers import json_answer
 from core.sandbox.picture import sample_picture
+from core.sandbox.reading import Mistaken
 from core.sandbox.sandbox import Sandbox
-from core.sandbox.switchboard import BadFault
+from core.sandbox.weather import Weather
 
 PREFIX = "/_sandbox/"
 """Calls below this path are neither logged nor faulted."""
+
+Steering = Callable[["Control", object], web.Response]
+Endpoint = Callable[["Control", web.Request], Awaitable[web.Response]]
+
+
+def steered(by: Steering) -> Endpoint:
+    """An endpoint that hands its JSON body on, and answers a bad one with everything that is wrong with it."""
+
+    @wraps(by)
+    async def endpoint(control: "Control", request: web.Request) -> web.Response:
+        try:
+            return by(control, msgspec.json.decode(await request.read()))
+        except msgspec.DecodeError as wrong:
+            return json_answer(400, {"mistakes": [f"the body is not JSON: {wrong}"]})
+        except Mistaken as mistaken:
+            return json_answer(400, {"mistakes": mistaken.mistakes})
+
+    return endpoint
 
 
 class Control:
@@ -27,6 +49,9 @@ class Control:
             web.get(f"{PREFIX}faults", self.show_faults),
             web.post(f"{PREFIX}faults", self.switch_on),
             web.delete(f"{PREFIX}faults", self.switch_off),
+            web.get(f"{PREFIX}weather", self.show_weather),
+            web.post(f"{PREFIX}weather", self.change_weather),
+            web.delete(f"{PREFIX}weather", self.clear_up),
             web.post(f"{PREFIX}seed", self.seed),
             web.get(f"{PREFIX}picture.png", self.show_picture),
         ]
@@ -48,19 +73,29 @@ class Control:
         """The faults that are switched on."""
         return json_answer(200, self._sandbox.faults.shown())
 
-    async def switch_on(self, request: web.Request) -> web.Response:
-        """Switches a fault on, or names everything that is wrong with it."""
-        try:
-            switch = self._sandbox.faults.add(msgspec.json.decode(await request.read()))
-        except msgspec.DecodeError as wrong:
-            return json_answer(400, {"mistakes": [f"the body is not JSON: {wrong}"]})
-        except BadFault as bad:
-            return json_answer(400, {"mistakes": bad.mistakes})
-        return json_answer(201, switch.shown())
+    @steered
+    def switch_on(self, raw: object) -> web.Response:
+        """Switches a fault on."""
+        return json_answer(201, self._sandbox.faults.add(raw).shown())
 
     async def switch_off(self, _: web.Request) -> web.Response:
         """Switches all faults off."""
         self._sandbox.faults.clear()
+        return web.Response(status=204)
+
+    async def show_weather(self, _: web.Request) -> web.Response:
+        """How the platform behaves just now."""
+        return json_answer(200, self._sandbox.weather)
+
+    @steered
+    def change_weather(self, raw: object) -> web.Response:
+        """Changes what is named, null making it fair, and leaves the rest as it is."""
+        self._sandbox.weather = self._sandbox.weather.changed(raw)
+        return json_answer(200, self._sandbox.weather)
+
+    async def clear_up(self, _: web.Request) -> web.Response:
+        """Makes the weather fair."""
+        self._sandbox.weather = Weather()
         return web.Response(status=204)
 
     async def seed(self, _: web.Request) -> web.Response:

@@ -11,19 +11,27 @@ from aiohttp import web
 from core.sandbox.answers import json_answer
 
 Work = Callable[[], Awaitable[web.StreamResponse]]
+WorkLater = Callable[[float], None]
 
 
 class Exchange:
     """What a fault may do with a call."""
 
-    def __init__(self, request: web.Request, work: Work, error_body: Callable[[int], object]) -> None:
+    def __init__(
+        self, request: web.Request, *, work: Work, work_later: WorkLater, error_body: Callable[[int], object]
+    ) -> None:
         self.request = request
         self._work = work
+        self._work_later = work_later
         self._error_body = error_body
 
     async def work(self) -> web.StreamResponse:
         """Does what the call asks for and returns the true answer; a client that goes does not stop it."""
         return await self._work()
+
+    def work_later(self, seconds: float) -> None:
+        """Lets what the call asks for be done when `seconds` have passed, whoever still listens then."""
+        self._work_later(seconds)
 
     def answer(self, status: int, body: object = None, headers: dict[str, str] | None = None) -> web.Response:
         """An answer made up: a string is sent as it is, None is the platform's own error body, else JSON."""

@@ -10,13 +10,16 @@ from aiohttp import web
 from msgspec import Meta
 
 from core.sandbox.exchange import Exchange
+from core.sandbox.match import Match
 
 PIECES = 20
 """Into how many pieces a slow body is cut."""
 
+Status = Annotated[int, Meta(ge=200, le=599)]
+
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes wrong with calls to `on`, how often, and how.
+    """What goes wrong with calls to `on` that fit `match`, how often, and how.
 
     `times` is how many calls it hits at the most (null: no end), `probability` how likely each is hit, `seconds`
     how long it lasts, `status`, `body` and `headers` what is answered. A kind ignores what it does not need.
@@ -25,16 +28,21 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     name: ClassVar[str] = ""
 
     on: str
+    match: Match = Match()
     times: Annotated[int, Meta(ge=1)] | None = None
     probability: Annotated[float, Meta(ge=0, le=1)] = 1.0
     seconds: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
-    status: Annotated[int, Meta(ge=200, le=599)] = 500
+    status: Status | None = 500
     body: Any = None
     headers: dict[str, str] = {}
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         """Gives the call its answer, or none."""
         raise NotImplementedError(self.name)
+
+    def error(self, exchange: Exchange) -> web.Response:
+        """The answer that `status`, `body` and `headers` make."""
+        return exchange.answer(self.status or 500, self.body, self.headers)
 
 
 class Error(Fault, frozen=True, kw_only=True):
@@ -44,7 +52,7 @@ class Error(Fault, frozen=True, kw_only=True):
 
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         """Answers the error."""
-        return exchange.answer(self.status, self.body, self.headers)
+        return self.error(exchange)
 
 
 class ErrorAfter(Fault, frozen=True, kw_only=True):
@@ -55,7 +63,7 @@ class ErrorAfter(Fault, frozen=True, kw_only=True):
     async def apply(self, exchange: Exchange) -> web.StreamResponse:
         """Works, then answers the error."""
         await exchange.work()
-        return exchange.answer(self.status, self.body, self.headers)
+        return self.error(exchange)
 
 
 class ResetBefore(Fault, frozen=True, kw_only=True):
@@ -146,6 +154,24 @@ class Garbage(Fault, frozen=True, kw_only=True):
         return web.Response(body=b'\xff\xfe{"id": <br>', content_type="application/json")
 
 
+class Late(Fault, frozen=True, kw_only=True):
+    """Drops the connection, or answers `status` where one is given, and does the work only `seconds` later.
+
+    The client's going does not stop it; the sandbox's end does.
+    """
+
+    name = "late"
+    seconds: Annotated[float, Meta(ge=0, le=86_400)] = 20.0
+    status: Status | None = None
+
+    async def apply(self, exchange: Exchange) -> web.StreamResponse:
+        """Puts the work off, then drops or answers the error."""
+        exchange.work_later(self.seconds)
+        if self.status is None:
+            await exchange.drop()
+        return self.error(exchange)
+
+
 FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
     {
         kind.name: kind
@@ -158,6 +184,7 @@ FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
             HangAfter,
             Slow,
             Garbage,
+            Late,
         )
     }
 )

@@ -33,11 +33,12 @@ class RunningSandbox(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
 
 
 def application(sandbox: Sandbox) -> web.Application:
-    """The aiohttp application of a sandbox: its routes, the control endpoints, the log and the faults."""
+    """The aiohttp application of a sandbox: its routes, the control endpoints, the log, the faults, the weather."""
     reception = Reception(sandbox)
     app = web.Application(middlewares=[reception.receive], client_max_size=LARGEST_BODY)
     app.add_routes([*sandbox.routes(), *Control(sandbox).routes()])
     app.on_response_prepare.append(reception.dress)
+    app.on_shutdown.append(reception.forget)
     app.on_cleanup.append(reception.close)
     app.cleanup_ctx.extend(sandbox.lifespans())
     return app

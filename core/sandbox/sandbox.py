@@ -3,17 +3,21 @@
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from http.client import responses
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 from aiohttp import web
 
 from core.sandbox.calls import CallLog
 from core.sandbox.faults import FAULTS, Fault
+from core.sandbox.listing import Listed, Page, page_of
 from core.sandbox.switchboard import Switchboard
 from core.sandbox.target import templates_of
+from core.sandbox.weather import Weather
+
+T = TypeVar("T", bound=Listed)
 
 Lifespan = Callable[[web.Application], AsyncIterator[None]]
 """Something that is open as long as the sandbox serves: an async generator function that yields once."""
@@ -34,10 +38,11 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sandbox(ABC):
-    """A stateful fake of one platform, with a log of its calls and faults to switch on.
+    """A stateful fake of one platform, with a log of its calls, faults to switch on and a weather to change.
 
     `clock` gives unix seconds, `rng` decides whether a fault of some probability falls, `remember` is how many calls
-    the log keeps. One object is one world: it may be served, stopped and served again.
+    the log keeps. One object is one world: it may be served, stopped and served again. The weather reaches a
+    platform that dates things by `now`, stores texts as `kept` gives them, and cuts its lists by `page`.
     """
 
     platform: ClassVar[str]
@@ -53,6 +58,7 @@ class Sandbox(ABC):
         self.clock = clock
         self.rng = rng or random.SystemRandom()
         self.log = CallLog(remember)
+        self.weather = Weather()
         self.faults = Switchboard(self.fault_kinds, lambda: templates_of(self.routes()), self.rng)
 
     @abstractmethod
@@ -68,8 +74,23 @@ class Sandbox(ABC):
         """Makes one more user who is ready to publish."""
 
     def now(self) -> float:
-        """The platform's own time in unix seconds, as its answers tell it."""
-        return self.clock()
+        """The platform's own time in unix seconds, as its answers tell it; the log goes by `clock`."""
+        return self.clock() + self.weather.clock_offset
+
+    def kept(self, text: str | None) -> str | None:
+        """A text as the platform stores it in this weather."""
+        return None if text is None else self.weather.kept(text)
+
+    def page(self, newest_first: Iterable[T], *, size: int, bookmark: str | None = None) -> Page[T]:
+        """The page of a list behind `bookmark`, or the first, as the platform shows it in this weather.
+
+        While nothing is made or removed, every thing is on one page. Raises ValueError for a bookmark that no page
+        gave.
+        """
+        weather = self.weather
+        latest = self.clock() - weather.list_lag
+        shown = (each for each in newest_first if each.created <= latest) if weather.list_lag else newest_first
+        return page_of(shown, order=weather.order, size=size, bookmark=bookmark)
 
     def account_of(self, request: web.Request) -> str | None:
         """The platform's id of the user on whose behalf the call is made, for the log."""

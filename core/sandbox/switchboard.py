@@ -2,22 +2,14 @@
 
 import random
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import msgspec
-from aiohttp import web
 
+from core.sandbox.arrival import Arrival
 from core.sandbox.faults import Fault
+from core.sandbox.reading import Mistaken, fields_of
 from core.sandbox.target import Target
-
-
-class BadFault(ValueError):
-    """A fault that cannot be switched on; `mistakes` names everything that is wrong with it."""
-
-    def __init__(self, mistakes: list[str]) -> None:
-        super().__init__("; ".join(mistakes))
-        self.mistakes = mistakes
 
 
 class Switch:
@@ -27,12 +19,17 @@ class Switch:
         self.id = number
         self.fault = fault
         self.applied = 0
+        self._fitting = 0
         self._target = target
 
-    def meets(self, request: web.Request) -> bool:
-        """Whether the fault means this request and is not used up."""
+    def meets(self, call: Arrival) -> bool:
+        """Whether the fault means this call and is not used up; to be asked once about every call, as it counts."""
+        match = self.fault.match
+        if not (self._target.meets(call.request) and match.fits(call)):
+            return False
+        self._fitting += 1
         left = self.fault.times is None or self.applied < self.fault.times
-        return left and self._target.meets(request)
+        return left and match.nth in (None, self._fitting)
 
     def shown(self) -> dict[str, Any]:
         """The fault as the control endpoint shows it."""
@@ -56,17 +53,17 @@ class Switchboard:
         self._next = 1
 
     def add(self, raw: object) -> Switch:
-        """Switches on the fault that `raw`, decoded JSON, describes. Raises BadFault."""
+        """Switches on the fault that `raw`, decoded JSON, describes. Raises Mistaken."""
         fault, target = self._read(raw)
         switch = Switch(self._next, fault, target)
         self._next += 1
         self._switches.append(switch)
         return switch
 
-    def pick(self, request: web.Request) -> Fault | None:
-        """The first fault that hits this request, which is counted, or None."""
-        for switch in self._switches:
-            if switch.meets(request) and self._falls(switch.fault.probability):
+    def pick(self, call: Arrival) -> Fault | None:
+        """The first fault that hits this call, which is counted, or None."""
+        for switch in [switch for switch in self._switches if switch.meets(call)]:
+            if self._falls(switch.fault.probability):
                 switch.applied += 1
                 return switch.fault
         return None
@@ -84,14 +81,14 @@ class Switchboard:
 
     def _read(self, raw: object) -> tuple[Fault, Target]:
         if not isinstance(raw, dict):
-            raise BadFault(["the body must be a JSON object"])
+            raise Mistaken(["the body must be a JSON object"])
         name = raw.get("fault")
         kind = self._kinds.get(name) if isinstance(name, str) else None
         mistakes = [] if kind else [f"fault: must be one of {', '.join(self._kinds)}, not {name!r}"]
-        values = _values(raw, kind or Fault, mistakes)
+        values = fields_of(raw, kind or Fault, mistakes, beside=["fault"])
         target = self._target(values.get("on"), mistakes)
         if mistakes or kind is None or target is None:
-            raise BadFault(mistakes)
+            raise Mistaken(mistakes)
         return kind(**values), target
 
     def _target(self, on: str | None, mistakes: list[str]) -> Target | None:
@@ -102,22 +99,3 @@ class Switchboard:
         except ValueError as wrong:
             mistakes.append(f"on: {wrong}")
             return None
-
-
-def _values(raw: dict[str, Any], kind: type[Fault], mistakes: list[str]) -> dict[str, Any]:
-    """The fields of `kind` as sent, each converted by itself so that every mistake is found."""
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
-    values: dict[str, Any] = {}
-    for name, value in raw.items():
-        if name == "fault":
-            continue
-        if name not in fields:
-            nearest = get_close_matches(name, ["fault", *fields], n=1, cutoff=0.0)
-            mistakes.append(f"{name}: no such field; the nearest is {nearest[0]}")
-        elif value is not None or fields[name].required:
-            try:
-                values[name] = msgspec.convert(value, fields[name].type)
-            except msgspec.ValidationError as wrong:
-                mistakes.append(f"{name}: {wrong}")
-    mistakes.extend(f"{name}: is missing" for name, field in fields.items() if field.required and name not in raw)
-    return values

@@ -50,7 +50,7 @@ class TwoPhase(Adapter[TwoPhaseBlock]):
             container = await session.step(f"container-{number}", make, safe_to_repeat=True)
             seen = await _look(session, container)
             if seen["status"] == IN_PROGRESS:
-                return Pending(state={"container": container}, after=timedelta(milliseconds=10))
+                return Pending(state={"container": container}, after=timedelta(seconds=30))
             if seen["status"] == PUBLISHED:
                 post = seen["post_id"]
             else:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,7 @@ from core.tenants.tenants import Tenants
 from core.vault import Vault
 from server.app import create_app
 from server.serve import bound
+from tests.conftest import Servers, new_database
 
 START_SECONDS = 20.0
 
@@ -125,10 +127,10 @@ def settings_for(database_url: str, redis_url: str, state: Path) -> Settings:
 COOK = Profile(external_user="123", username="cook", display_name="The Cook")
 
 
-@pytest.fixture
-def house(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[House]:
-    """A server over a fresh database."""
-    settings = settings_for(database_url, redis_url, tmp_path)
+@contextmanager
+def opened(database_url: str, redis_url: str, folder: Path) -> Iterator[House]:
+    """A server over a migrated database that has nothing in it yet."""
+    settings = settings_for(database_url, redis_url, folder)
     owner, stranger, account_id = asyncio.run(settle(settings, COOK))
     with running(create_app(settings, Registry.installed())) as url:
         yield House(
@@ -139,6 +141,23 @@ def house(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[House]:
             account_id=account_id,
             settings=settings,
         )
+
+
+@pytest.fixture(scope="session")
+def shared_house(servers: Servers, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One server for all tests that leave nothing behind, or do not care what others have left."""
+    with (
+        new_database(servers.database_url, template=template) as url,
+        opened(url, servers.redis_url, tmp_path_factory.mktemp("house")) as house,
+    ):
+        yield house
+
+
+@pytest.fixture
+def house(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[House]:
+    """A server over a fresh database."""
+    with opened(database_url, redis_url, tmp_path) as house:
+        yield house
 
 
 @pytest.fixture
@@ -155,20 +174,21 @@ def picture(colour: str = "red", size: tuple[int, int] = (600, 900), kind: str =
     return file.getvalue()
 
 
+def pin_of(house: House, block: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    """The request of a Pin that is sound, but for what a test changes; `block` changes the block."""
+    whole = {"boardId": "4711", "text": "A title", "mediaUrls": ["https://example.com/p.jpg"], **(block or {})}
+    return {
+        "teamId": str(house.owner.team_id),
+        "title": "A Pin",
+        "postDate": "2030-01-02T03:04:05.678Z",
+        "status": "SCHEDULED",
+        "socialAccountTypes": ["PINTEREST"],
+        "data": {"PINTEREST": {name: value for name, value in whole.items() if value is not None}},
+        **changes,
+    }
+
+
 @pytest.fixture
 def pin(house: House) -> Callable[..., dict[str, Any]]:
-    """Makes the request of a Pin that is sound, but for what a test changes; `block` changes the block."""
-
-    def make(block: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-        whole = {"boardId": "4711", "text": "A title", "mediaUrls": ["https://example.com/p.jpg"], **(block or {})}
-        return {
-            "teamId": str(house.owner.team_id),
-            "title": "A Pin",
-            "postDate": "2030-01-02T03:04:05.678Z",
-            "status": "SCHEDULED",
-            "socialAccountTypes": ["PINTEREST"],
-            "data": {"PINTEREST": {name: value for name, value in whole.items() if value is not None}},
-            **changes,
-        }
-
-    return make
+    """`pin_of` this test's house."""
+    return partial(pin_of, house)

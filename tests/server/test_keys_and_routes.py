@@ -16,6 +16,11 @@ CLOSED = [
     ("POST", "/api/v1/post"),
     ("GET", "/api/v1/post"),
     ("GET", f"/api/v1/post/{ID}"),
+    ("PATCH", f"/api/v1/post/{ID}"),
+    ("DELETE", f"/api/v1/post/{ID}"),
+    ("POST", f"/api/v1/post/{ID}/retry"),
+    ("GET", f"/api/v1/post/{ID}/deliveries"),
+    ("POST", f"/api/v1/delivery/{ID}/resolve"),
     ("GET", "/api/v1/post/reference-key/k"),
     ("POST", "/api/v1/upload"),
     ("POST", "/api/v1/upload/from-url"),
@@ -25,6 +30,11 @@ CLOSED = [
     ("DELETE", f"/api/v1/webhook-endpoint/{ID}"),
 ]
 OPEN = [("GET", "/health"), ("GET", "/api/v1"), ("GET", "/schema/openapi.json")]
+
+
+@pytest.fixture
+def house(shared_house: House) -> House:
+    return shared_house
 
 
 def with_tenants(house: House, act: Any) -> Any:
@@ -107,11 +117,14 @@ def test_a_revoked_key_and_one_that_has_expired_are_no_keys(house: House) -> Non
         past = datetime.now(UTC) - timedelta(seconds=1)
         return await tenants.create_key(house.owner.organization_id, "old", expires_at=past)
 
-    async def revoke(tenants: Tenants) -> None:
-        await tenants.revoke_key(house.owner.organization_id, house.owner.key_id)
+    async def fresh(tenants: Tenants) -> NewKey:
+        return await tenants.create_key(house.owner.organization_id, "fresh")
 
-    old = with_tenants(house, expired)
-    with house.client() as client:
+    async def revoke(tenants: Tenants) -> None:
+        await tenants.revoke_key(house.owner.organization_id, key.id)
+
+    old, key = with_tenants(house, expired), with_tenants(house, fresh)
+    with house.client(key.secret) as client:
         assert client.get("/api/v1/webhook-endpoint").status_code == 200
         with_tenants(house, revoke)
         assert client.get("/api/v1/webhook-endpoint").status_code == 401

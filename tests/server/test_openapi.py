@@ -15,6 +15,11 @@ OPEN = {"health", "appGetHealth"}
 
 
 @pytest.fixture
+def house(shared_house: House) -> House:
+    return shared_house
+
+
+@pytest.fixture
 def document(house: House) -> dict[str, Any]:
     answer = httpx.get(house.url + "/schema/openapi.json")
     assert answer.status_code == 200
@@ -56,7 +61,7 @@ def test_every_operation_says_what_it_takes_and_how_it_fails(document: dict[str,
 
 def test_every_body_is_described(document: dict[str, Any]) -> None:
     for name, operation in operations(document).items():
-        takes = name.endswith(("Create", "FromUrl"))
+        takes = name.endswith(("Create", "FromUrl", "Update", "Resolve"))
         assert ("requestBody" in operation) == takes, name
     body = operations(document)["postCreate"]["requestBody"]
     assert body["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/PostRequest"}

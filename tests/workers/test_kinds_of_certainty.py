@@ -1,5 +1,6 @@
 """Platforms whose evidence survives, and platforms that give none, end where the ledger says they do."""
 
+import asyncio
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -98,6 +99,21 @@ async def test_a_container_that_was_not_published_is_published_once(pool: Pool, 
         (made,) = live(here, "posts")
         assert (delivery["state"], delivery["external_id"]) == ("published", made["id"])
         assert calls(here, "POST", "/containers") == 1
+
+
+async def test_a_publish_carried_out_late_is_found(pool: Pool, tmp_path: Path) -> None:
+    async with world(pool, tmp_path, TwoPhaseSandbox(rng=Random(1)), registry=both(), policy=AT_ONCE) as here:
+        await fault(here, PUBLISH, "late", seconds=0.3, times=1)
+        post = await here.post()
+        await here.work()
+        assert (await here.delivery(post))["state"] == "unconfirmed"
+        async with asyncio.timeout(10):
+            while not live(here, "posts"):  # noqa: ASYNC110 - a post raises no event
+                await asyncio.sleep(0.01)
+        delivery = await settled(here, post)
+        (made,) = live(here, "posts")
+        assert (delivery["state"], delivery["external_id"]) == ("published", made["id"])
+        assert calls(here, "POST", "/publish") == 1
 
 
 async def test_a_publish_carried_out_late_meets_a_container_that_went_out(pool: Pool, tmp_path: Path) -> None:

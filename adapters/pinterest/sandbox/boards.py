@@ -43,7 +43,7 @@ async def list_boards(caller: Caller, request: web.Request) -> web.Response:
     wanted = FILTERS[choice_in_query(request, "privacy", FILTERS, "ALL")]
     boards = caller.world.boards_of(caller.user)
     chosen = (board for board in boards if board.privacy in wanted and caller.sees(board))
-    return page(request, chosen, lambda board: board_shape(caller.world, board, origin(request)))
+    return page(caller, request, chosen, lambda board: board_shape(caller.world, board, origin(request)))
 
 
 async def show_board(caller: Caller, request: web.Request) -> web.Response:
@@ -53,7 +53,7 @@ async def show_board(caller: Caller, request: web.Request) -> web.Response:
 
 async def create_board(caller: Caller, request: web.Request) -> web.Response:
     """`POST /boards`."""
-    body = await body_of(request, BOARD_FIELDS, ("name",))
+    body = _kept(caller, await body_of(request, BOARD_FIELDS, ("name",)))
     ads_only = body.get("is_ads_only") is True
     name = "Ad-only Pins" if ads_only else body["name"]
     privacy = "PROTECTED" if ads_only else body.get("privacy", "PUBLIC")
@@ -71,7 +71,7 @@ async def create_board(caller: Caller, request: web.Request) -> web.Response:
 async def change_board(caller: Caller, request: web.Request) -> web.Response:
     """`PATCH /boards/{board_id}`."""
     board = _board(caller, request)
-    body = await body_of(request, BOARD_CHANGES)
+    body = _kept(caller, await body_of(request, BOARD_CHANGES))
     changes = {name: body[name] for name in BOARD_CHANGES if name in body}
     changed = msgspec.structs.replace(board, **changes)
     _check(caller, changed.name, changed.privacy, but=board)
@@ -88,12 +88,12 @@ async def delete_board(caller: Caller, request: web.Request) -> web.Response:
 async def list_board_pins(caller: Caller, request: web.Request) -> web.Response:
     """`GET /boards/{board_id}/pins`."""
     pins = caller.world.pins_on(_board(caller, request))
-    return page(request, pins, lambda pin: pin_shape(caller, pin, origin(request)))
+    return page(caller, request, pins, lambda pin: pin_shape(caller, pin, origin(request)))
 
 
 async def list_sections(caller: Caller, request: web.Request) -> web.Response:
     """`GET /boards/{board_id}/sections`."""
-    return page(request, caller.world.sections_of(_board(caller, request)), section_shape)
+    return page(caller, request, caller.world.sections_of(_board(caller, request)), section_shape)
 
 
 async def create_section(caller: Caller, request: web.Request) -> web.Response:
@@ -102,7 +102,8 @@ async def create_section(caller: Caller, request: web.Request) -> web.Response:
     name = (await body_of(request, {})).get("name")
     if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_SECTION_NAME:
         raise bad_section()
-    return json_answer(201, section_shape(caller.world.add_section(board, name)))
+    kept = caller.world.platform.kept(name) or name
+    return json_answer(201, section_shape(caller.world.add_section(board, kept)))
 
 
 def _board(caller: Caller, request: web.Request) -> Board:
@@ -110,6 +111,11 @@ def _board(caller: Caller, request: web.Request) -> Board:
     if board is None:
         raise no_board()
     return board
+
+
+def _kept(caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
+    texts = body.keys() & {"name", "description"}
+    return {**body, **{name: caller.world.platform.kept(body[name]) for name in texts}}
 
 
 def _check(caller: Caller, name: str, privacy: str, but: Board | None = None) -> None:

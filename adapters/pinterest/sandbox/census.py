@@ -8,7 +8,11 @@ from adapters.pinterest.sandbox.world import World
 
 
 def census(world: World) -> dict[str, list[dict[str, Any]]]:
-    """Users, boards, sections and Pins, the oldest first; `account` is the id of the owner."""
+    """Users, boards, sections and Pins, the oldest first, as they are stored.
+
+    `account` is the id of the owner, `created` the moment of making in unix seconds as the call log counts them;
+    `created_at` is what the platform says it was.
+    """
     return {
         "users": [{"id": user.id, "username": user.username} for user in world.users.values()],
         "boards": [_board(board) for board in world.boards.values()],
@@ -23,7 +27,8 @@ def _board(board: Board) -> dict[str, Any]:
         "name": board.name,
         "description": board.description,
         "privacy": board.privacy,
-        "created_at": moment(board.created),
+        "created": board.created,
+        "created_at": moment(board.dated),
         "account": board.owner.id,
     }
 
@@ -39,7 +44,8 @@ def _pin(pin: Pin) -> dict[str, Any]:
         "alt_text": pin.alt_text,
         "note": pin.note,
         "dominant_color": pin.dominant_color,
-        "created_at": moment(pin.created),
+        "created": pin.created,
+        "created_at": moment(pin.dated),
         "account": pin.owner.id,
         "pictures": [_picture(slot.picture) for slot in pin.slots],
     }

@@ -4,6 +4,7 @@ import re
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from aiohttp import web
 
 from adapters.pinterest.sandbox.boards import origin
@@ -47,7 +48,7 @@ async def create_pin(caller: Caller, request: web.Request) -> web.Response:
 async def list_pins(caller: Caller, request: web.Request) -> web.Response:
     """`GET /pins`."""
     pins = (pin for pin in caller.world.pins_of(caller.user) if caller.board(pin.board))
-    return page(request, pins, lambda pin: pin_shape(caller, pin, origin(request)))
+    return page(caller, request, pins, lambda pin: pin_shape(caller, pin, origin(request)))
 
 
 async def show_pin(caller: Caller, request: web.Request) -> web.Response:
@@ -89,19 +90,25 @@ def _check_link(link: str | None) -> None:
 
 def _pin(caller: Caller, body: dict[str, Any], board: Board, slots: tuple[Slot, ...]) -> Pin:
     note = body.get("note")
+    platform = caller.world.platform
+    kept = {name: platform.kept(body.get(name)) for name in ("title", "description", "alt_text")}
     return Pin(
         id=caller.world.new_id(),
         serial=caller.world.next_serial(),
         owner=caller.user,
         board=board.id,
         section=body.get("board_section_id"),
-        title=body.get("title"),
-        description=body.get("description"),
         link=body.get("link"),
-        alt_text=body.get("alt_text"),
-        note=note if isinstance(note, str) else "",
+        note=(platform.kept(note) or "") if isinstance(note, str) else "",
         dominant_color=body.get("dominant_color") or slots[0].picture.color,
         parent=body.get("parent_pin_id"),
-        slots=slots,
-        created=caller.world.clock(),
+        slots=tuple(_kept(caller, slot) for slot in slots),
+        created=platform.clock(),
+        dated=platform.now(),
+        **kept,
     )
+
+
+def _kept(caller: Caller, slot: Slot) -> Slot:
+    kept = caller.world.platform.kept
+    return msgspec.structs.replace(slot, title=kept(slot.title), description=kept(slot.description))

@@ -51,7 +51,7 @@ class PinterestSandbox(Sandbox):
         self._tier = tier
         self._meter = Meter(windows(tier, limits or {}), clock)
         # Faults draw from the other one, so that a coin thrown changes no id.
-        self._world = World(self.now, random.Random(self.rng.getrandbits(64)))  # noqa: S311 - nothing is secret here
+        self._world = World(self, random.Random(self.rng.getrandbits(64)))  # noqa: S311 - nothing is secret here
         self._gallery = Gallery()
 
     def routes(self) -> Sequence[web.RouteDef]:

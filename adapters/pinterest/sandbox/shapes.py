@@ -50,7 +50,7 @@ def board_shape(world: World, board: Board, origin: str) -> dict[str, Any]:
         "pin_count": len(pins),
         "follower_count": 0,
         "collaborator_count": 0,
-        "created_at": moment(board.created),
+        "created_at": moment(board.dated),
         "board_pins_modified_at": moment(board.modified),
         "media": {
             "image_cover_url": _url(origin, "400x300", pins[0].slots[0].picture) if pins else None,
@@ -68,7 +68,7 @@ def pin_shape(caller: Caller, pin: Pin, origin: str) -> dict[str, Any]:
     """A Pin, with the fields that live answers carry beyond the published schema."""
     return {
         "id": pin.id,
-        "created_at": moment(pin.created),
+        "created_at": moment(pin.dated),
         "title": pin.title,
         "description": pin.description,
         "link": pin.link,

@@ -1,6 +1,7 @@
 """What there is on the platform: users, tokens, boards, sections, pictures and Pins.
 
-`serial` tells in which order things were made; the platform shows it to nobody.
+`serial` tells in which order things were made and `created` when (unix seconds, as the call log counts them); the
+platform shows them to nobody. `dated` is the moment of making by the platform's own clock, which may go wrong.
 """
 
 import msgspec
@@ -24,7 +25,7 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Board(msgspec.Struct, frozen=True, kw_only=True):
-    """A board; `created` and `modified` are unix seconds, `modified` the last change of its Pins."""
+    """A board; `modified` is the last change of its Pins, by the platform's clock as `dated` is."""
 
     id: str
     serial: int
@@ -34,6 +35,7 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     privacy: str
     is_ads_only: bool
     created: float
+    dated: float
     modified: float
 
 
@@ -44,6 +46,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True):
     serial: int
     board: str
     name: str
+    created: float
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +70,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):
-    """A Pin; `created` is in unix seconds."""
+    """A Pin."""
 
     id: str
     serial: int
@@ -83,3 +86,4 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
     parent: str | None
     slots: tuple[Slot, ...]
     created: float
+    dated: float

@@ -1,13 +1,14 @@
 """The state of the platform: who and what there is, and what belongs to whom."""
 
 import random
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from itertools import count
 from string import ascii_letters, digits
 
 import msgspec
 
 from adapters.pinterest.sandbox.things import Board, Pin, Section, Token, User
+from fingerpost import Sandbox
 
 ACCESS_SECONDS = 30 * 86_400
 REFRESH_SECONDS = 60 * 86_400
@@ -16,12 +17,13 @@ REFRESH_SECONDS = 60 * 86_400
 class World:
     """Everything that lives on the platform, the oldest first in every collection.
 
+    `platform` has the clocks and the weather.
     Ids of what is made in the course of time follow the clock, so that a sandbox started anew gives none twice.
     Users, their first boards and their tokens come from `rng` alone: with the same seed they are the same again.
     """
 
-    def __init__(self, clock: Callable[[], float], rng: random.Random) -> None:
-        self.clock = clock
+    def __init__(self, platform: Sandbox, rng: random.Random) -> None:
+        self.platform = platform
         self._rng = rng
         self._last_id = 0
         self._serials = count(1)
@@ -34,7 +36,7 @@ class World:
 
     def new_id(self) -> str:
         """An id of 18 digits that was not given before."""
-        self._last_id = max(self._last_id + 1, int(self.clock() * 10**8))
+        self._last_id = max(self._last_id + 1, int(self.platform.clock() * 10**8))
         return f"{self._last_id:018d}"
 
     def next_serial(self) -> int:
@@ -66,7 +68,7 @@ class World:
     def token(self, value: str) -> Token | None:
         """The living access token of this value."""
         token = self.access.get(value)
-        return token if token is not None and self.clock() < token.expires else None
+        return token if token is not None and self.platform.now() < token.expires else None
 
     def add_board(
         self,
@@ -79,7 +81,7 @@ class World:
         is_ads_only: bool = False,
     ) -> Board:
         """A new empty board."""
-        now = self.clock()
+        now = self.platform.now()
         board = Board(
             id=number or self.new_id(),
             serial=self.next_serial(),
@@ -88,7 +90,8 @@ class World:
             description=description,
             privacy=privacy,
             is_ads_only=is_ads_only,
-            created=now,
+            created=self.platform.clock(),
+            dated=now,
             modified=now,
         )
         self.boards[board.id] = board
@@ -102,7 +105,13 @@ class World:
 
     def add_section(self, board: Board, name: str) -> Section:
         """A new section of a board."""
-        section = Section(id=self.new_id(), serial=self.next_serial(), board=board.id, name=name)
+        section = Section(
+            id=self.new_id(),
+            serial=self.next_serial(),
+            board=board.id,
+            name=name,
+            created=self.platform.clock(),
+        )
         self.sections[section.id] = section
         return section
 
@@ -135,8 +144,9 @@ class World:
     def _touch(self, board: str) -> None:
         known = self.boards.get(board)
         if known is not None:
-            self.boards[board] = msgspec.structs.replace(known, modified=self.clock())
+            self.boards[board] = msgspec.structs.replace(known, modified=self.platform.now())
 
     def _token(self, prefix: str, user: User, app: str, scopes: Collection[str], lifetime: float) -> Token:
         value = prefix + "".join(self._rng.choices(ascii_letters + digits, k=64))
-        return Token(value=value, user=user, app=app, scopes=frozenset(scopes), expires=self.clock() + lifetime)
+        expires = self.platform.now() + lifetime
+        return Token(value=value, user=user, app=app, scopes=frozenset(scopes), expires=expires)

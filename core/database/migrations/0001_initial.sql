@@ -234,6 +234,18 @@ create table attempts (
     primary key (delivery_id, fence)
 );
 
+-- What was answered under a client's idempotency key: written with the post itself.
+create table idempotency_keys (
+    organization_id  uuid not null references organizations,
+    route            text not null,
+    key              text not null,
+    digest           bytea not null,
+    post_id          uuid not null,
+    answer           jsonb,
+    created_at       timestamptz not null default now(),
+    primary key (organization_id, route, key)
+);
+
 -- What happened. `id` is identity, `sequence` the order within a subject, `transaction_id` makes a feed commit-safe.
 create table events (
     id               uuid primary key,

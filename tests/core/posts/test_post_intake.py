@@ -17,7 +17,9 @@ from core.database.notices import heard, listen
 from core.database.pool import open_pool
 from core.errors import Conflict, InvalidPost, NotFound
 from core.ids import new_id
-from core.posts.intake import NewDelivery, NewPost, UnclearPost
+from core.posts.intake import NewDelivery, NewPost, Submission, UnclearPost
+from core.posts.rows import PostRow, shown
+from core.posts.views import NewPostView
 from core.sandbox.picture import sample_picture
 from tests.core.posts.conftest import Desk, desk_over
 
@@ -90,7 +92,7 @@ async def test_one_bad_row_takes_nobody_along(desk: Desk) -> None:
     strange = new_post(other, other_team, accounts=[desk.account_id])
     deleted = new_post(desk.organization_id, desk.team_id, accounts=[desk.account_id], uploads=[new_id()])
     group = [good[0], gone, strange, deleted, good[1]]
-    answers = await asyncio.gather(*(intake.store(item) for item in group), return_exceptions=True)
+    answers = await asyncio.gather(*(intake.store(submitted(item)) for item in group), return_exceptions=True)
     assert [type(answer) for answer in answers[1:4]] == [Conflict] * 3
     assert {row[0] for row in await desk.rows("select id from posts")} == {item.id for item in good}
     assert await desk.rows("select count(*) from deliveries") == [(1,)]
@@ -177,7 +179,7 @@ async def test_a_pool_without_a_connection_stores_nothing_for_certain(database_u
         pool.connection(),
     ):
         with pytest.raises(UnclearPost) as caught:
-            await desk.posts._intake.store(new_post(desk.organization_id, desk.team_id))
+            await desk.posts._intake.store(submitted(new_post(desk.organization_id, desk.team_id)))
         assert caught.value.outcome == "not_stored"
 
 
@@ -201,6 +203,27 @@ def new_post(
         ],
         uploads=list(uploads),
     )
+
+
+def submitted(new: NewPost) -> Submission:
+    def answer(created_at: datetime) -> NewPostView:
+        row = PostRow(
+            id=new.id,
+            organization_id=new.organization_id,
+            team_id=new.team_id,
+            title=new.title,
+            reference_key=None,
+            post_date=new.post_date,
+            status=new.status,
+            platforms=new.platforms,
+            content=new.content,
+            created_at=created_at,
+            updated_at=created_at,
+            deliveries=[],
+        )
+        return NewPostView(**shown(row), warnings=[])
+
+    return Submission(new=new, answer=answer, key=None)
 
 
 @asynccontextmanager

@@ -18,7 +18,13 @@ async def test_a_fault_can_be_meant_for_one_account(http: Any, fault: Any) -> No
 
 async def test_a_fault_can_be_meant_for_a_part_of_the_body(http: Any, fault: Any) -> None:
     await fault("error", match={"body": "lämp"})
-    calls = [{"data": "A lamp"}, {"data": "A lämp"}, {"json": {"title": "lamp"}}, {}, {"data": b"\xff l\xc3\xa4mp"}]
+    calls: list[dict[str, Any]] = [
+        {"data": "A lamp"},
+        {"data": "A lämp"},
+        {"json": {"title": "lamp"}},
+        {},
+        {"data": b"\xff l\xc3\xa4mp"},
+    ]
     assert await statuses(http, *calls) == [201, 500, 201, 201, 500]
 
 

@@ -43,12 +43,12 @@ def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
 class Up:
     """One `fingerpost up` on any free ports; `said` is what it printed when all was ready."""
 
-    def __init__(self, state: Path, *options: str) -> None:
+    def __init__(self, state: Path, *options: str, **settings: str) -> None:
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
         self.state = state
         self.process = subprocess.Popen(
             [FINGERPOST, "up", "--state", str(state), "--port", "0", *options],
-            env=environment(),
+            env=environment(**settings),
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
@@ -92,9 +92,9 @@ class Up:
 
 
 @contextmanager
-def up(state: Path, *options: str) -> Iterator[Up]:
+def up(state: Path, *options: str, **settings: str) -> Iterator[Up]:
     """`fingerpost up`, for as long as the block lasts."""
-    started = Up(state, *options)
+    started = Up(state, *options, **settings)
     try:
         yield started
     finally:

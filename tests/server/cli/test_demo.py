@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.embedded.state import default_state
+from tests.docs.readme import printed, shape
 from tests.server.cli.processes import Process, descendants, until
 from tests.server.cli.running import FINGERPOST, environment
 
@@ -32,6 +33,7 @@ def test_a_post_goes_out_before_your_eyes_and_nothing_is_left(tmp_path: Path) ->
     told = re.findall(r"✓ (\w+)", words)
     assert sorted(told) == ["POSTED", "accepted", "published", "webhook"]
     assert (told[0], told[-1]) == ("accepted", "POSTED")
+    assert shape(words) == shape(printed("make demo")), "the README shows something else"
     assert len(seen) > 5
     assert [process.command for process in seen if process.alive] == []
     assert _kept(state) == before

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from core.embedded.servers import find_running
+from tests.docs.readme import README, blocks, printed, shape
 from tests.server.cli.processes import Process, in_use, until
 from tests.server.cli.running import Client, Up, run, said, up
 
@@ -175,23 +177,55 @@ def test_a_kill_that_it_cannot_heed_leaves_no_process_either(tmp_path: Path) -> 
         until(lambda: not _left(everything, started.state), "everything has followed it")
 
 
-def test_the_curl_line_that_it_prints_publishes_when_pasted(tmp_path: Path) -> None:
-    with up(tmp_path / "state") as started:
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What `up` prints for people, while it runs."""
+    with up(tmp_path_factory.mktemp("words") / "state") as started:
         lines: list[str] = []
         while not lines or lines[-1] != "Stop with Ctrl-C.\n":
             lines.append(started.line())
-        words = "".join(lines)
-        command = "curl " + words.partition("\ncurl ")[2].rpartition("\n\nStop with")[0]
-        answers = [_sent(command)]
-        if shutil.which("curl"):
-            done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=True)
-            answers.append(json.loads(done.stdout))
-        key = words.partition("  key         ")[2].partition("\n")[0]
-        api = words.partition("  API         ")[2].partition(" ")[0]
-        with httpx.Client(base_url=api, headers={"x-api-key": key}, trust_env=False) as http:
-            for answer in answers:
-                path = f"/api/v1/post/{answer['id']}"
-                until(lambda path=path: http.get(path).json()["status"] == "POSTED", "it is POSTED")  # type: ignore[misc]
+        yield "".join(lines)
+
+
+def test_it_tells_people_what_the_readme_shows(words: str) -> None:
+    assert shape(words) == shape(printed("make up"))
+
+
+def test_the_curl_line_publishes_when_pasted(words: str) -> None:
+    command = "curl " + words.partition("\ncurl ")[2].rpartition("\n\nStop with")[0]
+    answers = [_sent(command)]
+    if shutil.which("curl"):
+        done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, timeout=60, check=True)
+        answers.append(json.loads(done.stdout))
+    key = words.partition("  key         ")[2].partition("\n")[0]
+    api = words.partition("  API         ")[2].partition(" ")[0]
+    with httpx.Client(base_url=api, headers={"x-api-key": key}, trust_env=False) as http:
+        for answer in answers:
+            until(partial(_is_posted, http, answer["id"]), "it is POSTED")
+            post = http.get(f"/api/v1/post/{answer['id']}").json()
+            assert _within(json.loads(shape(blocks("json")[0])), json.loads(shape(json.dumps(post))))
+
+
+def test_a_post_with_faults_is_answered_as_the_readme_shows(client: Client) -> None:
+    block = {"boardNam": "Inspiration"}
+    request = client.pin("Faulty", postDate="2026-05-14T10:00:00", data={"PINTEREST": block})
+    assert json.dumps({"PINTEREST": block}) in README
+    answer = client.http.post("/api/v1/post/", json=request)
+    assert answer.status_code == 400
+    assert _within(json.loads(blocks("json")[1]), answer.json())
+
+
+def _is_posted(http: httpx.Client, post_id: str) -> bool:
+    return bool(http.get(f"/api/v1/post/{post_id}").json()["status"] == "POSTED")
+
+
+def _within(part: Any, whole: Any) -> bool:
+    """Whether everything in a shortened answer stands in the whole one, lists being told to their end."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(k in whole and _within(v, whole[k]) for k, v in part.items())
+    if isinstance(part, list):
+        return isinstance(whole, list) and len(part) == len(whole) and all(map(_within, part, whole))
+    return bool(part == whole)
 
 
 def _sent(command: str) -> dict[str, Any]:
