@@ -11,6 +11,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from core.adapter import Profile
+from core.database.pool import single
 from core.database.queries import queries
 from core.errors import NotFound
 from core.ids import new_id
@@ -79,19 +80,19 @@ class Accounts:
     async def disconnect(self, organization_id: UUID, team_id: UUID, platform: str) -> None:
         """Disconnect a team's accounts on a platform; what was published stays known."""
         values = {"organization_id": organization_id, "team_id": team_id, "platform": platform}
-        async with self._pool.connection() as connection:
+        async with single(self._pool) as connection:
             await connection.execute(self._sql["disconnect"], values)
 
     async def of_team(self, organization_id: UUID, team_id: UUID) -> tuple[Account, ...]:
         """The connected accounts of a team."""
         values = {"organization_id": organization_id, "team_id": team_id}
-        async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        async with single(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(self._sql["of_team"], values)
             return tuple([msgspec.convert(row, Account) async for row in cursor])
 
     async def credentials(self, organization_id: UUID, account_id: UUID) -> Credentials:
         """An account with its token. Raises `NotFound` where it is not connected (any more)."""
-        async with self._pool.connection() as connection:
+        async with single(self._pool) as connection:
             row = await _one(
                 connection, self._sql["credentials"], {"organization_id": organization_id, "id": account_id}
             )

@@ -7,6 +7,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
+from core.database.pool import single
 from core.database.queries import queries
 from core.errors import OutcomeUnknown, PublishError, Unavailable
 from core.ledger.ledger import PROBE_SECONDS, LeaseLost, Ledger
@@ -40,7 +41,7 @@ class Breaker:
             return
         self._troubled.add(platform)
         values = {"platform": platform, "allowed": FAILURES_ALLOWED, "probe": PROBE_SECONDS}
-        async with self._pool.connection() as connection:
+        async with single(self._pool) as connection:
             row = await (await connection.execute(self._sql["trouble"], values)).fetchone()
         if row and row[0]:
             await self._defer(platform)
@@ -48,13 +49,13 @@ class Breaker:
     async def close(self, platform: str) -> None:
         """The platform is back: everything goes on."""
         self._troubled.discard(platform)
-        async with self._pool.connection() as connection:
+        async with single(self._pool) as connection:
             await connection.execute(self._sql["recovered"], {"platform": platform})
         self._ledger.notices.tell("deliveries")
 
     async def _defer(self, platform: str) -> None:
         """What stands in the queue waits, at no cost."""
-        async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        async with single(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(self._sql["queued"], {"platform": platform, "limit": 2000})
             subjects = [msgspec.convert(row, Subject) async for row in cursor]
         await self._ledger.settle_all(

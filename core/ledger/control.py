@@ -12,6 +12,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
 from core.database.notices import Notices
+from core.database.pool import single
 from core.database.queries import queries
 from core.errors import Conflict, NotFound
 from core.ledger.moves import Failure, Outcome, Subject, move
@@ -124,7 +125,7 @@ class Control:
     async def attempts(self, organization_id: UUID, post_id: UUID) -> list[Attempt]:
         """Every try and look at the deliveries of a post, in their order."""
         values = {"organization_id": organization_id, "post_id": post_id}
-        async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        async with single(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(self._sql["attempts"], values)
             return [msgspec.convert(row, Attempt) async for row in cursor]
 

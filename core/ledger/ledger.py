@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from core.clock import Deadline
 from core.database.group import GroupCommit
 from core.database.notices import Notices
+from core.database.pool import single
 from core.database.queries import queries
 from core.errors import Unavailable
 from core.ledger.moves import Failure, Move, Outcome, Subject, move
@@ -96,25 +97,25 @@ class Ledger:
         At most `queued` stand in a platform's queue, at most `each` of a lane join it at a time: that is what
         keeps turns fair, whatever the length of the lanes.
         """
-        async with self._pool.connection() as connection:
+        async with single(self._pool) as connection:
             cursor = await connection.execute(self._sql["claim"], {"queued": queued, "lanes": lanes, "each": each})
             return {row[0]: row[1] async for row in cursor}
 
     async def next_due(self) -> float | None:
         """Seconds until the next delivery falls due, or None when none waits."""
-        async with self._pool.connection() as connection:
+        async with single(self._pool) as connection:
             row = await (await connection.execute(self._sql["next_due"])).fetchone()
             return row[0] if row else None
 
     async def ready(self) -> list[str]:
         """The platforms on which workers would find something to take."""
-        async with self._pool.connection() as connection:
+        async with single(self._pool) as connection:
             return [row[0] async for row in await connection.execute(self._sql["ready"])]
 
     async def take(self, platform: str, limit: int) -> list[Taken]:
         """Take up to `limit` deliveries that are ready; each is leased to the caller and has its attempt written."""
         values = {"platform": platform, "limit": limit, "lease": self._lease, "probe": PROBE_SECONDS}
-        async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        async with single(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(self._sql["take"], values)
             return [msgspec.convert(row, Taken) async for row in cursor]
 
@@ -132,7 +133,7 @@ class Ledger:
     async def remember(self, taken: Taken, answers: dict[str, Any]) -> None:
         """Commit the answers of steps, so that a later attempt goes on behind them. Raises `LeaseLost`."""
         values = {"id": taken.id, "fence": taken.fence, "answers": Jsonb(answers)}
-        async with self._pool.connection() as connection:
+        async with single(self._pool) as connection:
             row = await (await connection.execute(self._sql["remember"], values)).fetchone()
         if row is None:
             raise LeaseLost("The lease on the delivery has ended.")
@@ -140,14 +141,14 @@ class Ledger:
     async def twin_publishing(self, taken: Taken) -> bool:
         """Whether a delivery of the same content to the same account is being published at this moment."""
         values = {"grant_id": taken.grant_id, "fingerprint": taken.fingerprint, "id": taken.id}
-        async with self._pool.connection() as connection:
+        async with single(self._pool) as connection:
             row = await (await connection.execute(self._sql["twin_publishing"], values)).fetchone()
             return bool(row and row[0])
 
     async def known(self, grant_id: UUID, external_ids: Sequence[str]) -> set[str]:
         """Those of the platform's ids that the ledger has already for some delivery of the grant."""
         values = {"grant_id": grant_id, "external_ids": list(external_ids)}
-        async with self._pool.connection() as connection:
+        async with single(self._pool) as connection:
             return {row[0] async for row in await connection.execute(self._sql["known"], values)}
 
     async def settle(self, subject: Subject, outcome: Outcome) -> bool:
@@ -164,7 +165,7 @@ class Ledger:
 
     async def sweep(self, policy: Policy, random: Any, limit: int = 500) -> int:
         """Repair what dead workers left: armed deliveries are looked up, others tried again. Answers how many."""
-        async with self._pool.connection() as connection:
+        async with single(self._pool) as connection:
             rows = await (await connection.execute(self._sql["expired"], {"limit": limit})).fetchall()
         return await self.settle_all([_abandoned(row, policy, random) for row in rows])
 

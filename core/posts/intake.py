@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from core.database.group import CommitUnknown, ConnectionLost, GroupCommit
+from core.database.pool import single
 from core.database.queries import queries
 from core.errors import Conflict, KeyReused, Unready
 from core.posts.idempotency import Earlier, Key, claim
@@ -121,7 +122,7 @@ class Intake:
             async with asyncio.timeout(LOOKUP_SECONDS):
                 while True:
                     try:
-                        async with self._pool.connection() as connection:
+                        async with single(self._pool) as connection:
                             row = await (await connection.execute(self._sql["stored_at"], values)).fetchone()
                             return row[0] if row else None
                     except (OperationalError, PoolTimeout):

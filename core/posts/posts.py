@@ -14,6 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 from core.accounts.accounts import Accounts
 from core.check import Checked, Facts, check, named_uploads
 from core.database.notices import Notices
+from core.database.pool import single
 from core.database.queries import queries
 from core.drafting import AnyAdapter
 from core.errors import InvalidPost, NotFound
@@ -106,7 +107,7 @@ class Posts:
     async def by_reference_key(self, organization_id: UUID, *keys: str) -> FullPostView:
         """The newest post with the first of these reference keys that there is. Raises `NotFound`."""
         values = {"organization_id": organization_id, "keys": [key for key in keys if "\0" not in key]}
-        async with self._pool.connection() as connection:
+        async with single(self._pool) as connection:
             row = await (await connection.execute(self._sql["by_reference_key"], values)).fetchone()
         found = await self._shown(organization_id, [row[0]] if row else [])
         if not found:
@@ -129,7 +130,7 @@ class Posts:
         }
         order = _ORDERS[query.order_by].format(way=SQL("asc") if query.order == "ASC" else SQL("desc"))
         page = SQL(self._sql["page"]).format(order=order)
-        async with self._pool.connection() as connection:
+        async with single(self._pool) as connection:
             ids = [row[0] async for row in await connection.execute(page, values)]
             row = await (await connection.execute(self._sql["total"], values)).fetchone()
             total: int = row[0] if row else 0
@@ -152,7 +153,7 @@ class Posts:
         if not ids:
             return []
         values = {"organization_id": organization_id, "ids": list(ids)}
-        async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        async with single(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(self._sql["shown"], values)
             rows = await cursor.fetchall()
         return [shown_in_full(msgspec.convert(row, PostRow)) for row in rows]

@@ -11,6 +11,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import class_row, dict_row
 from psycopg_pool import AsyncConnectionPool
 
+from core.database.pool import single
 from core.database.queries import queries
 from core.errors import NotFound
 from core.ids import new_id
@@ -85,13 +86,13 @@ class Tenants:
 
     async def team(self, organization_id: UUID, team_id: UUID) -> Team | None:
         """The team, if it is the organization's own."""
-        async with self._pool.connection() as connection:
+        async with single(self._pool) as connection:
             found = await self._teams(connection, "team", organization_id=organization_id, id=team_id)
         return found[0] if found else None
 
     async def teams(self, organization_id: UUID) -> list[Team]:
         """All teams of the organization, the oldest first."""
-        async with self._pool.connection() as connection:
+        async with single(self._pool) as connection:
             return await self._teams(connection, "teams", organization_id=organization_id)
 
     async def create_key(self, organization_id: UUID, name: str, *, expires_at: datetime | None = None) -> NewKey:
@@ -114,7 +115,7 @@ class Tenants:
     async def revoke_key(self, organization_id: UUID, key_id: UUID) -> None:
         """End a key at once; one that has ended stays so. Raises `NotFound` for a stranger's."""
         values = {"organization_id": organization_id, "id": key_id}
-        async with self._pool.connection() as connection:
+        async with single(self._pool) as connection:
             row = await (await connection.execute(self._sql["revoke_key"], values)).fetchone()
         if row is None:
             raise NotFound("There is no such key.")
@@ -126,7 +127,7 @@ class Tenants:
         """
         if not secret.isascii() or len(secret) > _LONGEST:
             return None
-        async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        async with single(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(self._sql["authenticate"], {"hash": _hash(secret)})
             row = await cursor.fetchone()
         return Caller(**row) if row else None

@@ -14,6 +14,7 @@ import msgspec
 from psycopg.rows import class_row
 from psycopg_pool import AsyncConnectionPool
 
+from core.database.pool import single
 from core.database.queries import queries
 from core.errors import NotFound
 from core.ids import new_id
@@ -159,7 +160,7 @@ class Uploads:
 
     async def _fetch(self, name: str, **values: Any) -> list[Upload]:
         sql = queries("core.uploads")[name]
-        async with self._pool.connection() as connection, connection.cursor(row_factory=class_row(Upload)) as cursor:
+        async with single(self._pool) as connection, connection.cursor(row_factory=class_row(Upload)) as cursor:
             await cursor.execute(sql, values)
             return await cursor.fetchall()
 

@@ -10,6 +10,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool
 
+from core.database.pool import single
 from core.database.queries import queries
 from core.errors import InvalidPost, NotFound, RefusedUrl
 from core.findings import Finding, Report, nearest
@@ -99,7 +100,7 @@ class Endpoints:
         await self._one("delete_endpoint", {"organization_id": organization_id, "id": id})
 
     async def _one(self, query: str, values: dict[str, Any]) -> Endpoint:
-        async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
+        async with single(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(self._sql[query], values)
             row = await cursor.fetchone()
         if row is None:

@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from core.database.group import GroupCommit
+from core.database.pool import single
 from core.database.queries import queries
 from core.vault import Vault
 from core.webhooks.results import Result
@@ -98,7 +99,7 @@ class Outbox:
 
     async def next_due(self) -> float | None:
         """Seconds until a message can be taken, zero or less when one can be now; None when none waits."""
-        async with self._pool.connection() as connection:
+        async with single(self._pool) as connection:
             row = await (await connection.execute(self._sql["next_due"], {"each": self._each})).fetchone()
             return row[0] if row else None
 

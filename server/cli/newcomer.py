@@ -1,7 +1,7 @@
 """What a newcomer finds ready: an organization, a team, a key, and an account on each sandbox."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -11,8 +11,10 @@ import msgspec
 
 from core.accounts.accounts import Accounts
 from core.accounts.introduction import introduce
+from core.adapter import Adapter, Profile
 from core.database.pool import open_pool
 from core.http import open_transport
+from core.post import Channel
 from core.registry import Registry
 from core.settings import Settings
 from core.tenants.tenants import Tenants
@@ -66,15 +68,8 @@ async def welcome(
         key = await _key(tenants, organization_id, state / "api.key")
         connected: dict[str, SandboxAccount] = {}
         for platform, url in sandboxes.items():
-            seed = await _seed(url)
             adapter = registry[platform]
-            transport = open_transport(guard=None)
-            try:
-                profile, channels = await introduce(
-                    adapter, seed["access_token"], hosts=settings.hosts_of(adapter), transport=transport
-                )
-            finally:
-                await transport.aclose()
+            seed, profile, channels = await _user(url, adapter, settings.hosts_of(adapter))
             # A sandbox forgets its users when it ends; their accounts would only be in the way.
             await accounts.disconnect(organization_id, team_id, platform)
             account_id = await accounts.connect(
@@ -97,6 +92,19 @@ async def welcome(
     )
 
 
+async def _user(
+    url: str, adapter: Adapter[Any], hosts: Mapping[str, str]
+) -> tuple[dict[str, Any], Profile, Sequence[Channel]]:
+    """A user of a sandbox who is ready to publish, and what the platform tells of the account."""
+    async with httpx.AsyncClient(trust_env=False) as client:
+        seed: dict[str, Any] = (await client.post(f"{url}/_sandbox/seed")).raise_for_status().json()
+    transport = open_transport(guard=None)
+    try:
+        return seed, *await introduce(adapter, seed["access_token"], hosts=hosts, transport=transport)
+    finally:
+        await transport.aclose()
+
+
 async def _key(tenants: Tenants, organization_id: UUID, path: Path) -> str:
     kept = await asyncio.to_thread(kept_secret, path, str)
     if kept and await tenants.authenticate(kept):
@@ -104,10 +112,3 @@ async def _key(tenants: Tenants, organization_id: UUID, path: Path) -> str:
     made = await tenants.create_key(organization_id, "made by fingerpost up")
     await asyncio.to_thread(path.write_text, made.secret)
     return made.secret
-
-
-async def _seed(url: str) -> dict[str, Any]:
-    async with httpx.AsyncClient(trust_env=False) as client:
-        answer = await client.post(f"{url}/_sandbox/seed")
-        seed: dict[str, Any] = answer.raise_for_status().json()
-        return seed

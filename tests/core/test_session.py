@@ -75,7 +75,8 @@ async def arm(at: RunningSandbox[EchoSandbox], fault: str, **more: Any) -> None:
 
 
 def said(at: RunningSandbox[EchoSandbox]) -> int:
-    return len(at.sandbox.live()["messages"])
+    live: Any = at.sandbox.live()
+    return len(live["messages"])
 
 
 async def test_a_write_outside_step_and_once_never_leaves(

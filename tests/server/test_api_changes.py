@@ -149,7 +149,7 @@ def test_what_was_tried_is_listed(house: House, client: httpx.Client, pin: Pin) 
     with psycopg.connect(house.database_url) as connection:
         connection.execute(
             "insert into attempts (delivery_id, fence, kind, outcome, code, http_status, answer, next_state, next_at)"
-            " select id, 1, 'publish', 'retrying', 'platform_unavailable', 503, 'down', 'retrying', now() from deliveries"
+            " select id, 1, 'publish', 'retrying', 'platform_down', 503, 'down', 'retrying', now() from deliveries"
         )
     answer = client.get(f"/api/v1/post/{post['id']}/deliveries").json()
     (tried,) = answer["items"][0]["tries"]

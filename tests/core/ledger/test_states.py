@@ -8,7 +8,8 @@ def test_every_state_has_its_row() -> None:
 
 def test_every_open_state_leads_to_an_end() -> None:
     for start in OPEN:
-        reached, frontier = {start}, {start}
+        reached: set[State] = {start}
+        frontier: set[State] = {start}
         while frontier:
             frontier = {after for state in frontier for after in MOVES[state]} - reached
             reached |= frontier
