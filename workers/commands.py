@@ -11,7 +11,7 @@ from core.logs import configure
 from core.registry import Registry
 from core.settings import Settings
 from workers.scheduler import run_scheduler
-from workers.worker import open_worker
+from workers.worker import NotOpened, open_worker
 
 READY_FD = click.option(
     "--ready-fd", type=int, hidden=True, help="A pipe that is written to when the process is ready."
@@ -33,7 +33,10 @@ def work(ready_fd: int | None) -> None:
     for number in STOPPING:
         signal.signal(number, lambda *_: stop.set())
     worker = open_worker(settings, Registry.installed())
-    worker.start()
+    try:
+        worker.start()
+    except NotOpened as error:
+        raise error.__cause__ or error from None
     _ready(ready_fd)
     stop.wait()
     worker.stop(timeout=int(settings.lease * 1000))

@@ -9,9 +9,11 @@ import psycopg
 import structlog
 
 from core.clock import elapsed
+from core.database.group import CommitUnknown, ConnectionLost
 from core.database.notices import heard, listen
 from core.database.pool import open_pool
 from core.ledger.ledger import Ledger
+from core.posts.idempotency import Keys
 from core.registry import Registry
 from core.retry import PUBLISHING
 from core.settings import Settings
@@ -32,10 +34,13 @@ IDLE_SECONDS = 0.25
 class Scheduler:
     """Wakes when something falls due or is told, and otherwise every few seconds to repair."""
 
-    def __init__(self, *, database_url: str, ledger: Ledger, outbox: Outbox, bell: Bell, random: Random) -> None:
+    def __init__(
+        self, *, database_url: str, ledger: Ledger, outbox: Outbox, keys: Keys, bell: Bell, random: Random
+    ) -> None:
         self._url = database_url
         self._ledger = ledger
         self._outbox = outbox
+        self._keys = keys
         self._bell = bell
         self._random = random
         self._swept_at = -SWEEP_SECONDS
@@ -47,7 +52,7 @@ class Scheduler:
             try:
                 async with await listen(self._url) as connection:
                     await self._rounds(connection, stop)
-            except psycopg.OperationalError as error:
+            except (psycopg.OperationalError, ConnectionLost, CommitUnknown) as error:
                 self._log.warning("database_away", error=str(error).strip())
                 await _wait(stop, 1.0)
 
@@ -88,6 +93,7 @@ class Scheduler:
         await self._ring(publishing(platform) for platform in await self._ledger.ready())
         if await self._outbox.due():
             await self._ring([WEBHOOKS])
+        await self._keys.expire()
 
     async def _ring(self, queues: Iterable[str]) -> None:
         for queue in queues:
@@ -106,7 +112,7 @@ async def run_scheduler(settings: Settings, registry: Registry, stop: asyncio.Ev
         outbox = Outbox(pool, Vault.parse(settings.master_keys))
         random = Random()  # noqa: S311 - jitter, not secrets
         scheduler = Scheduler(
-            database_url=settings.database_url, ledger=ledger, outbox=outbox, bell=bell, random=random
+            database_url=settings.database_url, ledger=ledger, outbox=outbox, keys=Keys(pool), bell=bell, random=random
         )
         try:
             await scheduler.run(stop)

@@ -9,7 +9,7 @@ import dramatiq
 import uvloop
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 from dramatiq.broker import Broker
-from dramatiq.middleware import AsyncIO
+from dramatiq.middleware import AsyncIO, MiddlewareError
 
 from core.accounts.accounts import Accounts
 from core.database.pool import open_pool
@@ -32,6 +32,10 @@ POOL_SIZE = 8
 """Connections to PostgreSQL a worker process has; writes share transactions."""
 
 
+class NotOpened(MiddlewareError):
+    """The workshop could not be opened; the cause says why."""
+
+
 class Loop(AsyncIO):
     """Dramatiq's event loop, made by uvloop, with the workshop opened in it and closed with it."""
 
@@ -46,8 +50,12 @@ class Loop(AsyncIO):
         thread.daemon = True
         thread.start(timeout=5.0)
         set_event_loop_thread(thread)
-        thread.run_coroutine(self._workshop.open())
         self._thread = thread
+        try:
+            thread.run_coroutine(self._workshop.open())
+        except Exception as error:
+            # Dramatiq passes over any other error here, and would go on with nothing to work with.
+            raise NotOpened(str(error)) from error
 
     def before_worker_shutdown(self, broker: Broker, worker: dramatiq.Worker) -> None:
         """Take nothing more; what is in hand is finished."""

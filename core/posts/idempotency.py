@@ -8,7 +8,9 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
+from psycopg_pool import AsyncConnectionPool
 
+from core.database.pool import single
 from core.database.queries import queries
 from core.errors import InvalidPost
 from core.findings import Finding, Report
@@ -17,6 +19,9 @@ ROUTE = "POST /api/v1/post/"
 """Keys are told apart by route; so far one route takes them."""
 
 LONGEST_KEY = 255
+
+KEPT_HOURS = 24
+"""How long the answer under a key is given again."""
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,3 +75,16 @@ async def claim(connection: AsyncConnection[Any], wanted: Sequence[tuple[UUID, U
         if not is_free and post not in used
     }
     return under_way | {post: earlier for post, earlier in used.items() if earlier.post_id != post}
+
+
+class Keys:
+    """The keys of one database, which are kept for `KEPT_HOURS`."""
+
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
+        self._pool = pool
+
+    async def expire(self) -> int:
+        """Forget keys that are old enough, some at a time; answers how many."""
+        values = {"hours": KEPT_HOURS, "limit": 1000}
+        async with single(self._pool) as connection:
+            return (await connection.execute(queries("core.posts")["expire_keys"], values)).rowcount

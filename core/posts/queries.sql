@@ -140,3 +140,10 @@ where k.post_id = a.post_id
 
 -- name: free_keys
 delete from idempotency_keys where post_id = any(%(posts)s)
+
+-- name: expire_keys
+delete from idempotency_keys where (organization_id, route, key) in (
+    select organization_id, route, key from idempotency_keys
+    where created_at < now() - %(hours)s * interval '1 hour'
+    limit %(limit)s
+)

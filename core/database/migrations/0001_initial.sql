@@ -245,6 +245,7 @@ create table idempotency_keys (
     created_at       timestamptz not null default now(),
     primary key (organization_id, route, key)
 );
+create index on idempotency_keys (created_at);
 
 -- What happened. `id` is identity, `sequence` the order within a subject, `transaction_id` makes a feed commit-safe.
 create table events (
