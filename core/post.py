@@ -40,6 +40,10 @@ class PostRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     data: Annotated[dict[str, Any], Meta(description="A block for each platform, or a list of blocks.")] = {}
     reference_key: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
     first_comment: dict[str, str | None] | None = None
+    max_delay: (
+        Annotated[int, Meta(ge=1, le=31_536_000, description="Seconds after its date at which it fails as too late.")]
+        | None
+    ) = None
     text: (
         Annotated[str, Meta(max_length=100_000, description="Shared text, where a block has none of its own.")] | None
     ) = None

@@ -1,6 +1,8 @@
 """The session: what an adapter is handed to reach its platform with, authorised and fenced."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, TypeVar
 
 import httpx
@@ -86,6 +88,7 @@ class Session:
         self.key = key
         self.answer_status: int | None = None
         self.answer_text: str | None = None
+        self.clock_ahead = timedelta(0)
         self.armed = False
         self._platform = platform
         self._token = token
@@ -182,6 +185,7 @@ class Session:
         await response.aread()
         self.answer_status = response.status_code
         self.answer_text = redacted(response.text, [self._token])
+        self.clock_ahead = _clock_ahead(response) or self.clock_ahead
         if response.status_code < 400:
             return
         error = self._platform.classify(response)
@@ -190,6 +194,14 @@ class Session:
             if self._deadline is not None and isinstance(error, Unavailable):
                 error = OutcomeUnknown(error.message, hint=error.hint, http_status=error.http_status)
         raise error
+
+
+def _clock_ahead(response: httpx.Response) -> timedelta | None:
+    """By how much the platform's clock is ahead of ours, by its `Date` header (RFC 9110 §6.6.1)."""
+    try:
+        return parsedate_to_datetime(response.headers["date"]) - datetime.now(UTC)
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
 class _Fence(httpx.AsyncBaseTransport):

@@ -62,6 +62,7 @@ class Publisher:
         self._random = random
         self._policy = policy
         self._readback = Readback(seconds=settings.readback_seconds)
+        self._clocks_ahead: dict[str, timedelta] = {}
         self._log = structlog.get_logger(__name__)
 
     async def carry_out(self, taken: Taken) -> None:
@@ -187,12 +188,17 @@ class Publisher:
         assert taken.armed_at is not None
         try:
             async with asyncio.timeout(self._settings.lease):
-                found = await adapter.find(draft, session, taken.armed_at - LOOK_BACK)
+                since = taken.armed_at + self._clocks_ahead.get(taken.platform, timedelta(0)) - LOOK_BACK
+                found = await adapter.find(draft, session, since)
         except Exception as error:  # noqa: BLE001 - every error is classified and stored
             if not isinstance(error, FingerpostError):
                 self._log.exception("look_failed", platform=taken.platform, delivery=str(taken.id))
             await self._breaker.saw(taken.platform, error)
-            return after_failed_look(_classified(error, session), readback=self._readback)
+            return after_failed_look(
+                _classified(error, session), unclear_seconds=taken.unclear_seconds, readback=self._readback
+            )
+        finally:
+            self._clocks_ahead[taken.platform] = session.clock_ahead
         await self._breaker.saw(taken.platform, None)
         if await self._ledger.twin_publishing(taken):
             # What was found may be what the twin is making: it has to speak first.
@@ -201,6 +207,7 @@ class Publisher:
         return after_look(
             [published for published in found if published.external_id not in known],
             looks=taken.looks,
+            when_not_found=taken.when_not_found,
             failures=taken.failures,
             readback=self._readback,
             policy=self._policy,

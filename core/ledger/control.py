@@ -60,7 +60,7 @@ class Control:
     async def delete(self, organization_id: UUID, post_id: UUID) -> None:
         """Call off what has not gone out, and put the post away. What is live stays live."""
         async with self._pool.connection() as connection:
-            subjects = await self._held(connection, organization_id, post_id)
+            subjects, _ = await self._held(connection, organization_id, post_id)
             _refuse(subjects, _UNDER_WAY, "is being published or looked up at this moment; delete it when that is done")
             waiting = [subject for subject in subjects if subject.state in WAITING]
             await move(connection, [(subject, Outcome(state=State.CANCELLED)) for subject in waiting])
@@ -70,24 +70,24 @@ class Control:
     async def retry(self, organization_id: UUID, post_id: UUID) -> None:
         """Try once more what has failed, as if for the first time; steps that were done are not done again."""
         async with self._pool.connection() as connection:
-            subjects = await self._held(connection, organization_id, post_id)
+            subjects, patience = await self._held(connection, organization_id, post_id)
             failed = [subject for subject in subjects if subject.state is State.FAILED]
             if not failed:
                 raise Conflict("Nothing of this post has failed, so there is nothing to try again.")
-            again = Outcome(state=State.RETRYING, due_in=0.0, anew=True, patience=self._patience)
+            again = Outcome(state=State.RETRYING, due_in=0.0, anew=True, patience=patience)
             await move(connection, [(subject, again) for subject in failed])
         self._notices.tell("deliveries")
 
     async def reschedule(self, organization_id: UUID, post_id: UUID, post_date: datetime, text: str) -> None:
         """Let everything that waits go out at another date; `text` is the date as the client wrote it."""
         async with self._pool.connection() as connection:
-            subjects = await self._held(connection, organization_id, post_id)
+            subjects, patience = await self._held(connection, organization_id, post_id)
             settled = frozenset(State) - WAITING
             _refuse(
                 subjects, settled, "has gone out, is under way, or has ended, so its date cannot be changed any more"
             )
             due_in = max((post_date - datetime.now(UTC)).total_seconds(), 0.0)
-            later = Outcome(state=State.SCHEDULED, due_in=due_in, anew=True, patience=self._patience)
+            later = Outcome(state=State.SCHEDULED, due_in=due_in, anew=True, patience=patience)
             await move(connection, [(subject, later) for subject in subjects])
             values = {"post_id": post_id, "post_date": post_date, "text": text}
             await connection.execute(self._sql["redate_post"], values)
@@ -109,11 +109,11 @@ class Control:
             if row is None:
                 raise NotFound("There is no such delivery.")
             post_id: UUID = row[0]
-            subjects = await self._held(connection, organization_id, post_id)
+            subjects, patience = await self._held(connection, organization_id, post_id)
             (subject,) = (subject for subject in subjects if subject.id == delivery_id)
             if subject.state is not State.NEEDS_REVIEW:
                 raise Conflict(f"The delivery is {subject.state}; only one that needs review can be resolved.")
-            outcome = self._resolved(resolution, external_id, permalink)
+            outcome = _resolved(resolution, external_id, permalink, patience)
             try:
                 await move(connection, [(subject, outcome)])
             except UniqueViolation:
@@ -129,25 +129,29 @@ class Control:
             await cursor.execute(self._sql["attempts"], values)
             return [msgspec.convert(row, Attempt) async for row in cursor]
 
-    def _resolved(self, resolution: Resolution, external_id: str | None, permalink: str | None) -> Outcome:
-        match resolution:
-            case "published":
-                return Outcome(
-                    state=State.PUBLISHED, external_id=external_id, permalink=permalink, certain=external_id is not None
-                )
-            case "retry":
-                return Outcome(state=State.RETRYING, due_in=0.0, anew=True, patience=self._patience)
-            case "fail":
-                error = Failure(code="resolved_as_failed", message="A person looked, and it is not on the platform.")
-                return Outcome(state=State.FAILED, failed=True, error=error)
-
-    async def _held(self, connection: AsyncConnection[Any], organization_id: UUID, post_id: UUID) -> list[Subject]:
-        values = {"organization_id": organization_id, "post_id": post_id}
-        if await (await connection.execute(self._sql["lock_post"], values)).fetchone() is None:
+    async def _held(
+        self, connection: AsyncConnection[Any], organization_id: UUID, post_id: UUID
+    ) -> tuple[list[Subject], float]:
+        """The deliveries of a post, held, and how many seconds late they may go out."""
+        values = {"organization_id": organization_id, "post_id": post_id, "patience": self._patience}
+        row = await (await connection.execute(self._sql["lock_post"], values)).fetchone()
+        if row is None:
             raise NotFound("There is no such post.")
         async with connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(self._sql["lock_deliveries"], {"post_id": post_id})
-            return [msgspec.convert(row, Subject) async for row in cursor]
+            return [msgspec.convert(subject, Subject) async for subject in cursor], row[0]
+
+
+def _resolved(resolution: Resolution, external_id: str | None, permalink: str | None, patience: float) -> Outcome:
+    match resolution:
+        case "published":
+            certain = external_id is not None
+            return Outcome(state=State.PUBLISHED, external_id=external_id, permalink=permalink, certain=certain)
+        case "retry":
+            return Outcome(state=State.RETRYING, due_in=0.0, anew=True, patience=patience)
+        case "fail":
+            error = Failure(code="resolved_as_failed", message="A person looked, and it is not on the platform.")
+            return Outcome(state=State.FAILED, failed=True, error=error)
 
 
 def _refuse(subjects: Iterable[Subject], states: frozenset[State], words: str) -> None:

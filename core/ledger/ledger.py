@@ -20,6 +20,7 @@ from core.database.queries import queries
 from core.errors import Unavailable
 from core.ledger.moves import Failure, Move, Outcome, Subject, move
 from core.ledger.states import State
+from core.ledger.verdicts import WhenNotFound
 from core.retry import Policy
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
@@ -54,6 +55,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     expired: bool
     probing: bool
     content: dict[str, Any]
+    when_not_found: WhenNotFound
+    unclear_seconds: float
 
     @property
     def subject(self) -> Subject:

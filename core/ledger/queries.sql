@@ -102,8 +102,9 @@ with breaker as (
 )
 select t.id, t.organization_id, t.team_id, t.post_id, t.social_account_id, t.grant_id, t.platform, t.block,
        t.fingerprint, t.from_state, t.fence, t.attempts, t.failures, t.looks, t.armed_at, t.steps, t.pending,
-       t.expires_at <= now() as expired, exists (select from breaker) as probing, p.content
-from taken t join posts p on p.id = t.post_id
+       t.expires_at <= now() as expired, exists (select from breaker) as probing, p.content,
+       tm.when_not_found, coalesce(extract(epoch from now() - t.armed_at), 0)::float8 as unclear_seconds
+from taken t join posts p on p.id = t.post_id join teams tm on tm.id = t.team_id
 order by t.due_at
 
 -- name: arm
@@ -222,7 +223,7 @@ select id, organization_id, team_id, post_id, social_account_id, platform, fence
 from deliveries where post_id = %(post_id)s order by id for update
 
 -- name: lock_post
-select id, status, title from posts
+select coalesce((content->>'maxDelay')::float8, %(patience)s) from posts
 where id = %(post_id)s and organization_id = %(organization_id)s and deleted_at is null
 for update
 

@@ -2,6 +2,7 @@
 
 import random as _random
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 
@@ -10,14 +11,22 @@ from core.errors import (
     BrokenAdapter,
     FingerpostError,
     InvalidPost,
+    NotAuthorized,
     OutcomeUnknown,
     PublishError,
     RateLimited,
+    Rejected,
     Unavailable,
 )
 from core.ledger.moves import Failure, Outcome
 from core.ledger.states import State
 from core.retry import Policy
+
+WhenNotFound = Literal["retry", "review"]
+"""What a team wants when an unclear post is not on the platform after the last look."""
+
+REVIEW_SECONDS = 86_400.0
+"""How long it is tried to look; what could not be looked up by then is left to a person."""
 
 
 class Readback(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,7 +98,14 @@ def _again(failure: Failure, failures: int, policy: Policy, random: _random.Rand
 
 
 def after_look(
-    found: Sequence[Published], *, looks: int, failures: int, readback: Readback, policy: Policy, random: _random.Random
+    found: Sequence[Published],
+    *,
+    looks: int,
+    failures: int,
+    when_not_found: WhenNotFound,
+    readback: Readback,
+    policy: Policy,
+    random: _random.Random,
 ) -> Outcome:
     """The platform was read. What was found is ours; what is not there after the last look was never made."""
     wait = readback.wait(looks + 1)
@@ -106,11 +122,19 @@ def after_look(
     if wait is not None:
         return Outcome(state=State.UNCONFIRMED, due_in=wait, looked=True, error=unseen)
     words = "The platform did not make the post; it was looked for until that was certain."
-    return _again(Failure(code="not_made", message=words), failures, policy, random)
+    absent = Failure(code="not_made", message=words)
+    if when_not_found == "review":
+        return Outcome(state=State.NEEDS_REVIEW, error=absent)
+    return _again(absent, failures, policy, random)
 
 
-def after_failed_look(error: Exception, *, readback: Readback) -> Outcome:
-    """A look that could not be carried through says nothing, and is not counted."""
+def after_failed_look(error: Exception, *, unclear_seconds: float, readback: Readback) -> Outcome:
+    """A look that could not be carried through says nothing, and is not counted.
+
+    Where we may not look, or could not for a day, a person has to.
+    """
+    if isinstance(error, NotAuthorized | Rejected) or unclear_seconds > REVIEW_SECONDS:
+        return Outcome(state=State.NEEDS_REVIEW, error=failed(error))
     wait = error.after.total_seconds() if isinstance(error, RateLimited) else readback.seconds[0]
     return Outcome(state=State.UNCONFIRMED, due_in=max(wait, 1.0), error=failed(error))
 

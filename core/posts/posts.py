@@ -200,7 +200,7 @@ def _new_post(
         status=request.status,
         platforms=list(dict.fromkeys(request.social_account_types)),
         content=body,
-        max_delay=max_delay,
+        max_delay=request.max_delay or max_delay,
         deliveries=deliveries,
         uploads=sorted({UUID(media.upload_id) for media in facts.uploads.values() if media.upload_id}),
     )

@@ -196,3 +196,21 @@ async def test_too_late_fails_instead_of_going_out_stale(pool: Pool, tmp_path: P
         delivery = await here.delivery(post)
         assert (delivery["state"], delivery["error"]["code"]) == ("failed", "too_late")
         assert pins(here) == []
+
+
+async def test_a_post_says_itself_how_late_it_may_go_out(pool: Pool, tmp_path: Path) -> None:
+    async with world(pool, tmp_path, EchoSandbox(rng=Random(1))) as here:
+        delivery = await here.delivery(await here.post(maxDelay=90))
+        assert (delivery["expires_at"] - delivery["due_at"]).total_seconds() == 90
+
+
+async def test_a_team_may_want_to_look_itself_before_anything_is_sent_again(pool: Pool, tmp_path: Path) -> None:
+    async with world(pool, tmp_path, PinterestSandbox(rng=Random(1)), readback="1") as here:
+        await here.rows("update teams set when_not_found = 'review' returning id")
+        await fault(here, "POST /v5/pins", "error", times=1, status=500)
+        post = await here.post()
+        await here.work()
+        await here.hasten()
+        await here.work()
+        delivery = await here.delivery(post)
+        assert (delivery["state"], delivery["error"]["code"]) == ("needs_review", "not_made")

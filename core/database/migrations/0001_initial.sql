@@ -10,6 +10,8 @@ create table teams (
     id               uuid primary key,
     organization_id  uuid not null references organizations,
     name             text not null,
+    -- What happens when an unclear post is not on the platform after the last look: tried again, or left to a person.
+    when_not_found   text not null default 'retry' check (when_not_found in ('retry', 'review')),
     created_at       timestamptz not null default now(),
     updated_at       timestamptz not null default now()
 );

@@ -1,0 +1,116 @@
+"""What becomes of a delivery, by what an attempt brought."""
+
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import pytest
+
+from core.adapter import Certainty, Pending, Published
+from core.errors import BrokenAdapter, NotAuthorized, OutcomeUnknown, RateLimited, Rejected, Unavailable
+from core.ledger.states import State
+from core.ledger.verdicts import REVIEW_SECONDS, Readback, after_error, after_failed_look, after_look, after_publish
+from core.retry import PUBLISHING
+
+READBACK = Readback(seconds=(5.0, 30.0, 120.0))
+FOUND = Published(external_id="1")
+ALIKE = Published(external_id="2", exact=False)
+
+
+def error_state(error: Exception, *, failures: int = 0, certainty: Certainty = "read-back") -> State:
+    return after_error(
+        error, failures=failures, certainty=certainty, readback=READBACK, policy=PUBLISHING, random=Random(1)
+    ).state
+
+
+def look(found: list[Published], *, looks: int = 0, failures: int = 0, when_not_found: Any = "retry") -> Any:
+    return after_look(
+        found,
+        looks=looks,
+        failures=failures,
+        when_not_found=when_not_found,
+        readback=READBACK,
+        policy=PUBLISHING,
+        random=Random(1),
+    )
+
+
+def test_what_the_adapter_answers_is_taken_at_its_word() -> None:
+    assert after_publish(FOUND).state is State.PUBLISHED
+    pending = after_publish(Pending(state={"job": 1}, after=timedelta(seconds=7)))
+    assert (pending.state, pending.due_in, pending.pending) == (State.PROCESSING, 7.0, {"job": 1})
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (Rejected("no"), State.FAILED),
+        (NotAuthorized("no"), State.FAILED),
+        (BrokenAdapter("bug"), State.FAILED),
+        (KeyError("bug"), State.FAILED),
+        (Unavailable("later"), State.RETRYING),
+        (RateLimited("later", after=timedelta(seconds=60)), State.DEFERRED),
+        (OutcomeUnknown("?"), State.UNCONFIRMED),
+    ],
+)
+def test_the_class_of_an_error_says_what_happens_next(error: Exception, state: State) -> None:
+    assert error_state(error) is state
+
+
+def test_what_costs_an_attempt_and_what_does_not() -> None:
+    def costs(error: Exception) -> bool:
+        return after_error(
+            error, failures=0, certainty="read-back", readback=READBACK, policy=PUBLISHING, random=Random(1)
+        ).failed
+
+    assert costs(Unavailable("later"))
+    assert not costs(RateLimited("later", after=timedelta(seconds=60)))
+    assert not costs(OutcomeUnknown("?"))
+
+
+def test_five_failures_are_the_end() -> None:
+    states = [error_state(Unavailable("later"), failures=failures) for failures in range(6)]
+    assert states == [State.RETRYING] * 4 + [State.FAILED] * 2
+
+
+@pytest.mark.parametrize(
+    ("certainty", "state"),
+    [
+        ("key", State.RETRYING),
+        ("two-phase", State.UNCONFIRMED),
+        ("read-back", State.UNCONFIRMED),
+        ("none", State.NEEDS_REVIEW),
+    ],
+)
+def test_an_unclear_outcome_is_settled_as_the_platform_allows(certainty: Certainty, state: State) -> None:
+    assert error_state(OutcomeUnknown("?"), certainty=certainty) is state
+
+
+def test_looks_come_at_their_times_and_only_after_the_last_it_is_sent_again() -> None:
+    waits = [look([], looks=looks).due_in for looks in range(2)]
+    assert waits == [25.0, 90.0]
+    assert look([], looks=2).state is State.RETRYING
+    assert look([], looks=2, failures=4).state is State.FAILED
+    assert look([], looks=2, when_not_found="review").state is State.NEEDS_REVIEW
+
+
+def test_what_was_found_is_published_and_not_certain() -> None:
+    outcome = look([FOUND])
+    assert (outcome.state, outcome.external_id, outcome.certain) == (State.PUBLISHED, "1", False)
+
+
+def test_a_likeness_counts_only_when_nothing_else_was_found_to_the_last() -> None:
+    assert look([ALIKE]).state is State.UNCONFIRMED
+    assert look([ALIKE], looks=2).external_id == "2"
+    assert look([ALIKE, FOUND], looks=2).external_id == "1"
+
+
+def test_a_look_that_fails_is_not_counted_and_one_that_is_forbidden_needs_a_person() -> None:
+    failed = after_failed_look(Unavailable("down"), unclear_seconds=10, readback=READBACK)
+    assert (failed.state, failed.looked) == (State.UNCONFIRMED, False)
+    slow = after_failed_look(RateLimited("wait", after=timedelta(seconds=44)), unclear_seconds=10, readback=READBACK)
+    assert slow.due_in == 44.0
+    for error in (NotAuthorized("no"), Rejected("no")):
+        assert after_failed_look(error, unclear_seconds=10, readback=READBACK).state is State.NEEDS_REVIEW
+    late = after_failed_look(Unavailable("down"), unclear_seconds=REVIEW_SECONDS + 1, readback=READBACK)
+    assert late.state is State.NEEDS_REVIEW
