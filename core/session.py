@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import httpx
 
@@ -15,7 +15,10 @@ from core.post import Account, Media
 T = TypeVar("T")
 
 REQUEST_SECONDS = 20.0
-"""How long one request to a platform may take."""
+"""How long one request to a platform may take, unless it is set otherwise."""
+
+PIECE = 64 * 1024
+"""Bytes of a request that are handed out at a time, where that is bounded by a lease."""
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -23,10 +26,7 @@ _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 class Platform(Protocol):
     """The part of an adapter that a session needs."""
 
-    @property
-    def platform(self) -> str:
-        """The platform's name."""
-        ...
+    platform: ClassVar[str]
 
     def authorize(self, request: httpx.Request, token: str) -> None:
         """Put the token on a request to the platform's API host."""
@@ -82,6 +82,7 @@ class Session:
         journal: Journal,
         steps: dict[str, Any],
         read_upload: Callable[[str], Awaitable[bytes]],
+        request_seconds: float = REQUEST_SECONDS,
     ) -> None:
         self.account = account
         self.hosts = hosts
@@ -102,7 +103,7 @@ class Session:
         self.http = httpx.AsyncClient(
             transport=_Fence(self, transport),
             base_url=hosts["api"],
-            timeout=REQUEST_SECONDS,
+            timeout=request_seconds,
             trust_env=False,
             event_hooks={"request": [self._on_request], "response": [self._on_response]},
         )
@@ -236,7 +237,11 @@ class _Fence(httpx.AsyncBaseTransport):
 
 
 class _FencedBody(httpx.AsyncByteStream):
-    """A request's body that is only handed out before the deadline: by then the connection stands."""
+    """A request's body that is only handed out before the deadline: by then the connection stands.
+
+    It goes in pieces that fit into a connection's buffers: of a large one, what a frozen process had not yet handed
+    over would go out when it thaws. A request that is not whole makes nothing (RFC 9112 §8).
+    """
 
     def __init__(self, body: httpx.AsyncByteStream, deadline: Deadline) -> None:
         self._body = body
@@ -244,6 +249,8 @@ class _FencedBody(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         async for chunk in self._body:
-            if self._deadline.remaining <= 0:
-                raise Unavailable("The lease ended before the request was written; nothing was sent.")
-            yield chunk
+            # An empty body is one piece as well.
+            for start in range(0, max(len(chunk), 1), PIECE):
+                if self._deadline.remaining <= 0:
+                    raise Unavailable("The lease ended before the request was written; nothing was made.")
+                yield chunk[start : start + PIECE]

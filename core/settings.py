@@ -11,6 +11,7 @@ from msgspec import Meta
 from core.adapter import Adapter
 from core.errors import Misconfigured
 from core.findings import nearest
+from core.session import REQUEST_SECONDS
 
 PREFIX = "FINGERPOST_"
 _UNPREFIXED = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
@@ -44,6 +45,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     )
     in_flight: Annotated[int, Meta(ge=1, description="How many publishes a worker carries out at a time.")] = 256
     lease: Annotated[float, Meta(gt=0, description="Seconds for which a worker holds a delivery.")] = 60.0
+    request_seconds: Annotated[
+        float, Meta(gt=0, description="Seconds that one request to a platform may take; well below the lease.")
+    ] = REQUEST_SECONDS
     log_level: Annotated[str, Meta(description="debug, info, warning or error.")] = "info"
     hosts: Annotated[
         Mapping[str, str], Meta(description="Base URLs of platforms that differ from the adapter's own.")

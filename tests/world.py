@@ -1,13 +1,16 @@
 """A small world for tests of the engine: a team with an account on a sandbox, and everything between."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 from uuid import UUID
 
+import httpx
 import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
@@ -37,6 +40,24 @@ from workers.publish import Publisher
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
+TRAVELS = (
+    "update deliveries set due_at = due_at - %(by)s, expires_at = expires_at - %(by)s,"
+    " lease_until = lease_until - %(by)s, armed_at = armed_at - %(by)s",
+    "update breakers set opened_at = opened_at - %(by)s, probe_at = probe_at - %(by)s",
+    "update webhook_messages set due_at = due_at - %(by)s, lease_until = lease_until - %(by)s",
+)
+"""What makes time pass for the engine: every moment that it waits for comes nearer."""
+
+
+class Clock:
+    """A sandbox's clock that goes on when a world travels in time."""
+
+    def __init__(self) -> None:
+        self.travelled = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.travelled
+
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     id: UUID
@@ -55,6 +76,8 @@ class World:
         self.registry = registry
         self.sandbox = sandbox
         self.sandbox_url = sandbox_url
+        self.policy = policy
+        self.random = Random(1)
         self.transport = open_transport(guard=None)
         self.vault = Vault.parse(settings.master_keys)
         self.accounts = Accounts(pool, self.vault)
@@ -79,7 +102,7 @@ class World:
             registry=registry,
             settings=settings,
             transport=self.transport,
-            random=Random(1),
+            random=self.random,
             policy=policy,
         )
 
@@ -107,9 +130,9 @@ class World:
         )
         return Account(id=id, channel=seed.channel_id, token=seed.access_token)
 
-    async def upload(self) -> str:
+    async def upload(self, picture: bytes | None = None) -> str:
         async def chunks() -> AsyncIterator[bytes]:
-            yield sample_picture()
+            yield picture or sample_picture()
 
         return str((await self.uploads.create(self.organization_id, self.team_id, chunks(), "picture.png")).id)
 
@@ -127,6 +150,19 @@ class World:
         }
         return await self.posts.create(self.organization_id, body | changes)
 
+    async def fill(self, count: int, mark: str = "Post", *, picture: bytes | None = None) -> None:
+        """Posts that are due now: `mark` and a number are the title and the text of each, and told on the sandbox."""
+        block = dict(self.adapter.example(self.account.channel, ""))
+        if block.pop("mediaUrls", None):
+            block["uploadIds"] = [await self.upload(picture)]
+
+        async def one(number: int) -> None:
+            title = f"{mark} {number}"
+            await self.post(title=title, data={self.sandbox.platform: block | {"text": title}})
+
+        for start in range(0, count, 50):
+            await asyncio.gather(*(one(number) for number in range(start, min(start + 50, count))))
+
     async def work(self) -> None:
         """Claim what is due and carry all of it out."""
 
@@ -135,6 +171,56 @@ class World:
 
         await self.ledger.claim()
         await Drain(take, self.publisher.carry_out, in_flight=64).run()
+
+    async def live_on(self) -> None:
+        """One round of everything that is always on: repair, claim, carry out."""
+        await self.ledger.sweep(self.policy, self.random)
+        await self.work()
+
+    async def travel(self, seconds: float) -> None:
+        """Let time pass at once: whatever the engine waits for comes nearer, and a `Clock` of the sandbox goes on."""
+        async with self.pool.connection() as connection:
+            for query in TRAVELS:
+                await connection.execute(query, {"by": timedelta(seconds=seconds)})
+        if isinstance(self.sandbox.clock, Clock):
+            self.sandbox.clock.travelled += seconds
+
+    async def to_the_end(self, *, steps: int = 200) -> None:
+        """Live on, from each due moment to the next, until no delivery waits for anything but a person."""
+        for _ in range(steps):
+            await self.live_on()
+            seconds = await self._next()
+            if seconds is None:
+                return
+            await self.travel(max(seconds, 0.0) + 0.001)
+        raise AssertionError(await self.rows("select state, count(*), min(error::text) from deliveries group by state"))
+
+    async def _next(self) -> float | None:
+        """Seconds until something happens by itself; None when nothing will."""
+        ((row),) = await self.rows(
+            "select extract(epoch from min(greatest(coalesce(lease_until, due_at), probe_at)) - now())::float8 as wait"
+            " from deliveries left join breakers using (platform)"
+            " where state not in ('published', 'failed', 'cancelled', 'needs_review')"
+        )
+        wait: float | None = row["wait"]
+        return wait
+
+    async def fault(self, on: str, kind: str, **more: Any) -> None:
+        """Switch a fault of the sandbox on, over the wire."""
+        await self._steer("POST", "faults", {"on": on, "fault": kind, **more})
+
+    async def mend(self) -> None:
+        """Switch all faults off."""
+        await self._steer("DELETE", "faults")
+
+    async def weather(self, **changes: Any) -> None:
+        """Change the sandbox's weather."""
+        await self._steer("POST", "weather", changes)
+
+    async def _steer(self, method: str, path: str, body: object = None) -> None:
+        async with httpx.AsyncClient(base_url=self.sandbox_url) as client:
+            answer = await client.request(method, f"/_sandbox/{path}", json=body)
+        assert answer.is_success, answer.text
 
     async def reading(self) -> Session:
         """A session of the account that can only read."""

@@ -12,7 +12,7 @@ import structlog
 from psycopg.errors import UniqueViolation
 
 from core.accounts.accounts import Accounts
-from core.clock import Deadline
+from core.clock import Deadline, elapsed
 from core.drafting import AnyAdapter, Shared, drafted
 from core.errors import BrokenAdapter, FingerpostError, InvalidPost, NotFound, OutcomeUnknown, PublishError, Unavailable
 from core.findings import Report
@@ -132,6 +132,7 @@ class Publisher:
             journal=_Journal(self._ledger, taken),
             steps=taken.steps,
             read_upload=read_upload,
+            request_seconds=self._settings.request_seconds,
         )
         return made.draft, session
 
@@ -147,6 +148,7 @@ class Publisher:
         return True
 
     async def _publish(self, taken: Taken, adapter: AnyAdapter, draft: Draft[Any], session: Session) -> Outcome:
+        start = elapsed()
         try:
             async with asyncio.timeout(self._settings.lease):
                 if taken.from_state == State.PROCESSING and taken.pending is not None:
@@ -160,7 +162,7 @@ class Publisher:
             if not isinstance(error, FingerpostError):
                 self._log.exception("adapter_failed", platform=taken.platform, delivery=str(taken.id))
             classified = _classified(error, session)
-            await self._breaker.saw(taken.platform, classified)
+            await self._tell_breaker(taken.platform, classified, start)
             outcome = after_error(
                 classified,
                 failures=taken.failures,
@@ -186,6 +188,7 @@ class Publisher:
                 random=self._random,
             )
         assert taken.armed_at is not None
+        start = elapsed()
         try:
             async with asyncio.timeout(self._settings.lease):
                 since = taken.armed_at + self._clocks_ahead.get(taken.platform, timedelta(0)) - LOOK_BACK
@@ -193,10 +196,9 @@ class Publisher:
         except Exception as error:  # noqa: BLE001 - every error is classified and stored
             if not isinstance(error, FingerpostError):
                 self._log.exception("look_failed", platform=taken.platform, delivery=str(taken.id))
-            await self._breaker.saw(taken.platform, error)
-            return after_failed_look(
-                _classified(error, session), unclear_seconds=taken.unclear_seconds, readback=self._readback
-            )
+            classified = _classified(error, session)
+            await self._tell_breaker(taken.platform, classified, start)
+            return after_failed_look(classified, unclear_seconds=taken.unclear_seconds, readback=self._readback)
         finally:
             self._clocks_ahead[taken.platform] = session.clock_ahead
         await self._breaker.saw(taken.platform, None)
@@ -213,6 +215,12 @@ class Publisher:
             policy=self._policy,
             random=self._random,
         )
+
+
+    async def _tell_breaker(self, platform: str, error: Exception, start: float) -> None:
+        """Let the breaker know of an error, unless it was us who took too long, such as a host that was suspended."""
+        if elapsed() - start < self._settings.lease:
+            await self._breaker.saw(platform, error)
 
 
 class _Journal:

@@ -44,6 +44,7 @@ class Scheduler:
         self._bell = bell
         self._random = random
         self._swept_at = -SWEEP_SECONDS
+        self._was_due = False
         self._log = structlog.get_logger(__name__)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -77,6 +78,7 @@ class Scheduler:
         """Until the next delivery falls due or the next sweep; `if_due` where one is due and could not go yet."""
         sweep = max(self._swept_at + SWEEP_SECONDS - elapsed(), 0.0)
         deliveries = await self._ledger.next_due()
+        await self._ring_when_due(deliveries is not None and deliveries <= 0)
         if deliveries is not None and deliveries <= 0:
             deliveries = if_due
         webhooks = await self._outbox.next_due()
@@ -84,6 +86,12 @@ class Scheduler:
             # Rung for already; a wake-up that was lost is made good by the sweep.
             webhooks = None
         return min([sweep, *(due for due in (deliveries, webhooks) if due is not None)])
+
+    async def _ring_when_due(self, due: bool) -> None:
+        """Looks and resumptions are never claimed: workers are told when one falls due, and again by the sweep."""
+        if due and not self._was_due:
+            await self._ring(publishing(platform) for platform in await self._ledger.ready())
+        self._was_due = due
 
     async def _sweep(self) -> None:
         self._swept_at = elapsed()

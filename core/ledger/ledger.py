@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from core.clock import Deadline
-from core.database.group import GroupCommit
+from core.database.group import CommitUnknown, ConnectionLost, GroupCommit
 from core.database.notices import Notices
 from core.database.pool import single
 from core.database.queries import queries
@@ -76,6 +76,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 Arm = tuple[Taken, dict[str, Any]]
 
+_AWAY = "The database went away; what becomes of the delivery is decided when its lease has ended."
+
 
 class LeaseLost(Unavailable):
     """Another worker has the delivery by now, or nobody may: nothing was sent, and nothing is written."""
@@ -125,19 +127,25 @@ class Ledger:
     async def arm(self, taken: Taken, answers: dict[str, Any]) -> Deadline:
         """Commit that the point of no return is about to be passed; until when it may be.
 
-        Raises `LeaseLost` where the lease has ended.
+        Raises `LeaseLost` where the lease has ended, and where the database went away: nothing may be sent then.
         """
         start = Deadline.after(0)
-        left = await self._arms.submit((taken, answers))
+        try:
+            left = await self._arms.submit((taken, answers))
+        except (ConnectionLost, CommitUnknown, OperationalError) as error:
+            raise LeaseLost(_AWAY) from error
         if left is None:
             raise LeaseLost("The lease on the delivery has ended.")
         return Deadline(start.at + left)
 
     async def remember(self, taken: Taken, answers: dict[str, Any]) -> None:
-        """Commit the answers of steps, so that a later attempt goes on behind them. Raises `LeaseLost`."""
+        """Commit the answers of steps, so that a later attempt goes on behind them. Raises `LeaseLost` like `arm`."""
         values = {"id": taken.id, "fence": taken.fence, "answers": Jsonb(answers)}
-        async with single(self._pool) as connection:
-            row = await (await connection.execute(self._sql["remember"], values)).fetchone()
+        try:
+            async with single(self._pool) as connection:
+                row = await (await connection.execute(self._sql["remember"], values)).fetchone()
+        except OperationalError as error:
+            raise LeaseLost(_AWAY) from error
         if row is None:
             raise LeaseLost("The lease on the delivery has ended.")
 

@@ -108,5 +108,11 @@ def test_a_refusal_is_the_packages_own_error_with_every_fault(seen: dict[str, An
     ]
 
 
+def test_a_post_that_waits_is_moved_and_deleted_and_one_that_is_live_is_not_retried(seen: dict[str, Any]) -> None:
+    assert seen["moved"] == {"status": "SCHEDULED", "postDate": "2041-01-01T00:00:00.000Z"}
+    assert seen["deleted"] == "DELETED"
+    assert seen["again"] == {"name": "ApiError", "status": 409}
+
+
 def test_the_health_call_answers(seen: dict[str, Any]) -> None:
     assert seen["health"] == "ok"

@@ -67,6 +67,24 @@ while (!['POSTED', 'ERROR'].includes(post.status)) {
 const { id, permalink } = post.externalData?.PINTEREST ?? {};
 if (post.status !== 'POSTED' || !permalink) throw new Error(`not published: ${JSON.stringify(post)}`);
 
+const again = await client.post.postRetry({ id: created.id }).catch((error) => error);
+
+const farAhead = await client.post.postCreate({
+  requestBody: {
+    teamId,
+    title: 'In a while',
+    postDate: '2040-01-01T00:00:00.000Z',
+    status: 'SCHEDULED',
+    socialAccountTypes: ['PINTEREST'],
+    data: { PINTEREST: { boardName, text: 'In a while', uploadIds: [fetched.id] } },
+  },
+});
+const moved = await client.post.postUpdate({
+  id: farAhead.id,
+  requestBody: { postDate: '2041-01-01T00:00:00.000Z' },
+});
+const deleted = await client.post.postDelete({ id: farAhead.id });
+
 console.log(
   JSON.stringify({
     health: health.status,
@@ -80,5 +98,8 @@ console.log(
     statuses,
     post,
     pin: { id, permalink },
+    again: { name: again.name, status: again.status },
+    moved: { status: moved.status, postDate: moved.postDate },
+    deleted: deleted.status,
   }),
 );

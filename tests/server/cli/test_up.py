@@ -184,7 +184,7 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         lines: list[str] = []
         while not lines or lines[-1] != "Stop with Ctrl-C.\n":
             lines.append(started.line())
-        yield "".join(lines)
+        yield started.errors + "".join(lines)
 
 
 def test_it_tells_people_what_the_readme_shows(words: str) -> None:

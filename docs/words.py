@@ -1,0 +1,206 @@
+"""What the code does not say of its states and codes: what each means to a person, and what to do about it."""
+
+from typing import NamedTuple, TypedDict
+
+from core.ledger.states import State
+
+
+class StateWords(TypedDict):
+    """A state in words, and the status of a post all of whose deliveries are in it."""
+
+    means: str
+    client: str
+
+
+STATES: dict[State, StateWords] = {
+    State.SCHEDULED: {"means": "Waits for its date.", "client": "SCHEDULED"},
+    State.QUEUED: {"means": "Is due, and waits for a worker.", "client": "PROCESSING"},
+    State.PUBLISHING: {"means": "Is in a worker's hands, under a lease.", "client": "PROCESSING"},
+    State.PUBLISHED: {"means": "Is live, under the platform's id.", "client": "POSTED"},
+    State.DEFERRED: {
+        "means": "Waits for a quota, or for a platform in an outage; costs no attempt.",
+        "client": "RETRYING",
+    },
+    State.RETRYING: {
+        "means": "Failed before anything was made, and waits for its next attempt, of five.",
+        "client": "RETRYING",
+    },
+    State.PROCESSING: {"means": "The platform has it and is still at work.", "client": "PROCESSING"},
+    State.UNCONFIRMED: {
+        "means": "Nobody knows whether it went out; the platform is read before anything is sent again.",
+        "client": "RETRYING",
+    },
+    State.NEEDS_REVIEW: {
+        "means": "Nobody knows whether it went out, and only a person can find out.",
+        "client": "PROCESSING",
+    },
+    State.FAILED: {"means": "Did not go out, and is not tried again.", "client": "ERROR"},
+    State.CANCELLED: {"means": "Was called off before it went out.", "client": "DELETED"},
+}
+
+
+class Words(NamedTuple):
+    """A code in words: what it means, and what to do."""
+
+    means: str
+    do: str
+
+
+class Group(NamedTuple):
+    """Codes that are met in the same place."""
+
+    title: str
+    where: str
+    codes: dict[str, Words]
+
+
+ANSWERS = Group(
+    "Answers of the API",
+    "`code` of a problem document (RFC 9457); `issues` beside it holds every finding, `warnings` those that stop "
+    "nothing. `message` and `statusCode` are there for clients of bundle.social. A status that is not in this table "
+    "bears its own name, such as `bad_request`.",
+    {
+        "invalid_post": Words("The post has faults.", "Mend what `issues` lists, all of it, and send it again."),
+        "invalid_request": Words("The body is not what this address takes.", "Mend what `issues` lists."),
+        "invalid_query": Words("The query of the URL has faults.", "Mend what `issues` lists."),
+        "invalid_upload": Words("The file cannot be taken.", "See the codes of uploads below."),
+        "url_refused": Words(
+            "A URL leads where outbound calls do not go: a private address, an odd port, no http.",
+            "Give a public URL; an operator opens private ones by `FINGERPOST_ALLOW_URLS`.",
+        ),
+        "not_authenticated": Words(
+            "There is no API key in the request, or it is not known.",
+            "Send it as `x-api-key`, `x-access-key` or `Authorization: Bearer`.",
+        ),
+        "not_found": Words("There is no such thing, or it is not yours.", "Look at the id, and at whose key it is."),
+        "method_not_allowed": Words(
+            "The address does not know the method.", "The header `allow` lists those it knows."
+        ),
+        "conflict": Words("The thing is not in a state that allows this.", "The message says why; look, and decide."),
+        "reference_key_taken": Words(
+            "Another post of the team has this reference key.", "Read that post by its key, or take another key."
+        ),
+        "idempotency_key_under_way": Words(
+            "A request with this `Idempotency-Key` is under way.", "Send it again in a moment to get its answer."
+        ),
+        "idempotency_key_reused": Words(
+            "The `Idempotency-Key` came before, with another request.", "Take a new key for a new request."
+        ),
+        "body_too_large": Words("The body is larger than the address takes.", "Send less; upload files first."),
+        "internal": Words("A fault of ours.", "Find the request's `x-request-id` in the log, and tell us."),
+        "unready": Words("A server that we need is away.", "Send it again after the seconds in `retry-after`."),
+        "post_unknown": Words(
+            "The database went away during the commit: the post may be stored.",
+            "Read the post by the `id` in the answer before you send it again.",
+        ),
+        "post_not_stored": Words("The database went away, and the post was not stored.", "Send it again."),
+    },
+)
+
+FINDINGS = Group(
+    "Findings",
+    "`code` of an entry of `issues` or `warnings`; `path` says where, `message` what to do. For a `DRAFT` only faults "
+    "of form stop it; what is merely unfinished is a warning.",
+    {
+        "malformed_json": Words("The body cannot be read as JSON.", "Mend it; the message says where it breaks."),
+        "malformed_form": Words("The form cannot be read.", "Send `multipart/form-data` with a `file`."),
+        "too_many_values": Words("The body holds more than is read.", "Send less in one request."),
+        "missing_field": Words("A field is required.", "Add it."),
+        "unknown_field": Words("Nobody knows the field.", "Take it out, or use the name that the message offers."),
+        "wrong_type": Words("The value is of another type.", "Send what the message names."),
+        "null_character": Words("A text contains U+0000.", "Take it out."),
+        "not_a_choice": Words("The value is none of those allowed.", "Take one of those listed."),
+        "bad_format": Words("The text has not the form that the field takes.", "Write it as the message says."),
+        "too_short": Words("The text is too short.", "Lengthen it."),
+        "too_long": Words("The text is too long.", "Shorten it by as much as the message says."),
+        "too_small": Words("The number is too small.", "Raise it."),
+        "too_large": Words("The number is too large.", "Lower it."),
+        "too_few": Words("The list has too few entries.", "Add some."),
+        "too_many": Words("The list has too many entries.", "Take some out."),
+        "duplicate": Words("The same thing is given twice.", "Take one out."),
+        "date_invalid": Words("This is no date.", "Write ISO 8601 with an offset: `2026-05-14T10:00:00Z`."),
+        "date_without_offset": Words("The offset is missing.", "Add `Z`, or one such as `+02:00`."),
+        "date_unknown_zone": Words("Names of zones are not understood.", "Give an offset instead."),
+        "unknown_team": Words("The team is unknown.", "Use the id of a team of your own."),
+        "unknown_platform": Words("The platform is not served here.", "Take it out, or install its adapter."),
+        "block_unused": Words("A block for a platform that is not asked for.", "Add the platform, or drop the block."),
+        "no_account": Words("The team has no account on the platform.", "Connect one."),
+        "account_ambiguous": Words("The team has several accounts there.", "Name one in `socialAccountIds`."),
+        "unknown_account": Words("There is no such account in the team.", "Use one of those listed."),
+        "unknown_upload": Words("There is no such upload in the team.", "Upload the file first, or mend the id."),
+        "unknown_event_type": Words("There is no such event.", "Use one of those listed."),
+        "field_unused": Words("The field is known, and has no effect.", "Nothing; or take it out."),
+        "filled_in": Words("A field was filled from the shared part.", "Nothing, if that is what you mean."),
+        "media_missing": Words("The platform needs a file.", "Name an upload, or give a public URL."),
+        "media_too_many": Words("There are more files than fit.", "Take some out."),
+        "media_kind": Words("The platform does not take this kind of file.", "Send one of the kinds named."),
+        "media_type": Words("The platform does not take this type of file.", "Convert it to one of those named."),
+        "media_too_large": Words("The file has too many bytes.", "Make it smaller."),
+        "media_too_small": Words("The picture has too few pixels.", "Send a larger one."),
+        "media_small": Words("The picture will look coarse.", "Send a larger one, if there is one."),
+        "media_ratio": Words("The picture has the wrong shape.", "Crop it."),
+    },
+)
+
+UPLOADS = Group(
+    "Uploads",
+    "`code` of the answer to an upload.",
+    {
+        "empty_file": Words("The file is empty.", "Send it again."),
+        "file_too_large": Words("The file is too large.", "Make it smaller."),
+        "file_type_not_supported": Words("This is no image that can be read.", "Send JPEG, PNG, GIF or WebP."),
+        "video_not_supported": Words("Videos are not taken yet.", "Send an image."),
+        "too_many_pixels": Words("The image has too many pixels.", "Make it smaller."),
+        "broken_image": Words("The image is damaged.", "Export it again."),
+        "download_failed": Words("The URL could not be fetched.", "Open it without signing in; mend it."),
+        "download_timed_out": Words("The URL took too long.", "Try again, or upload the file itself."),
+        "too_many_redirects": Words("The URL leads on and on.", "Give the URL at the end of it."),
+    },
+)
+
+DELIVERIES = Group(
+    "Deliveries",
+    "`error.code` of a delivery, and `errorsVerbose.<PLATFORM>.code` of its post. A platform's own refusals are in the "
+    "last table.",
+    {
+        "publish_failed": Words("The publish did not go through.", "See the message."),
+        "rejected": Words("The platform said no.", "Change the post as the hint says."),
+        "not_authorized": Words("The platform no longer accepts the account's authorisation.", "Connect it again."),
+        "rate_limited": Words("A quota of the platform is used up.", "Nothing: it goes out when the quota opens."),
+        "platform_unavailable": Words(
+            "The platform is in trouble, and nothing was made.", "Nothing: it is tried five times, ever more slowly."
+        ),
+        "platform_down": Words("The platform does not answer at present.", "Nothing: it goes out when that is over."),
+        "outcome_unknown": Words(
+            "Nobody knows whether the platform made it.",
+            "Nothing while it is `unconfirmed`: it is looked up. When it is `needs_review`, look on the platform; "
+            "do not post it again before.",
+        ),
+        "not_made": Words(
+            "The platform was read until it was certain: nothing was made.", "Nothing: it is tried again."
+        ),
+        "id_taken": Words("The platform's id belongs to another delivery.", "Look on the platform."),
+        "worker_lost": Words("A worker ended before anything was sent.", "Nothing: it is tried again."),
+        "lease_lost": Words("A worker held the delivery for too long; nothing was sent.", "Nothing: another has it."),
+        "too_late": Words(
+            "It could not go out within `FINGERPOST_MAX_DELAY` of its date.", "Decide whether it still makes sense."
+        ),
+        "platform_missing": Words("The adapter is no longer installed.", "Install it, and try again."),
+        "resolved_as_failed": Words("A person looked, and it is not on the platform.", "Nothing."),
+        "broken_adapter": Words("A bug in an adapter.", "Tell its author; the log has the traceback."),
+    },
+)
+
+INWARD = Group(
+    "On the command line and in logs",
+    "Never in an answer. An error of ours ends a command with one line and exit code 1.",
+    {
+        "misconfigured": Words("A setting or its surroundings are wrong.", "Do as the line says."),
+        "demo_failed": Words("The demonstration did not come to its end.", "Read the line, and the log it names."),
+        "broken_seal": Words("A stored secret was altered or moved.", "Restore the row; look for who changed it."),
+        "commit_unknown": Words("The connection broke during a commit.", "Nothing: it is looked up."),
+        "database_lost": Words("The connection to PostgreSQL broke.", "Look to the database."),
+    },
+)
+
+GROUPS = (ANSWERS, FINDINGS, UPLOADS, DELIVERIES, INWARD)
