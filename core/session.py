@@ -83,6 +83,7 @@ class Session:
         steps: dict[str, Any],
         read_upload: Callable[[str], Awaitable[bytes]],
         request_seconds: float = REQUEST_SECONDS,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.account = account
         self.hosts = hosts
@@ -96,6 +97,7 @@ class Session:
         self._api = httpx.URL(hosts["api"])
         self._journal = journal
         self._steps = dict(steps)
+        self._now = now
         self._unsaved: dict[str, Any] = {}
         self._read_upload = read_upload
         self._writing = False
@@ -182,11 +184,18 @@ class Session:
         ):
             self._platform.authorize(request, self._token)
 
+    async def _read_whole(self, response: httpx.Response) -> None:
+        try:
+            await response.aread()
+        except httpx.TransportError as error:
+            unanswered = Unavailable if self._deadline is None else OutcomeUnknown
+            raise unanswered(f"{response.url.host} broke its answer off ({type(error).__name__}).") from error
+
     async def _on_response(self, response: httpx.Response) -> None:
-        await response.aread()
+        await self._read_whole(response)
         self.answer_status = response.status_code
         self.answer_text = redacted(response.text, [self._token])
-        self.clock_ahead = _clock_ahead(response) or self.clock_ahead
+        self.clock_ahead = _clock_ahead(response, self._now()) or self.clock_ahead
         if response.status_code < 400:
             return
         error = self._platform.classify(response)
@@ -197,10 +206,10 @@ class Session:
         raise error
 
 
-def _clock_ahead(response: httpx.Response) -> timedelta | None:
+def _clock_ahead(response: httpx.Response, now: datetime) -> timedelta | None:
     """By how much the platform's clock is ahead of ours, by its `Date` header (RFC 9110 §6.6.1)."""
     try:
-        return parsedate_to_datetime(response.headers["date"]) - datetime.now(UTC)
+        return parsedate_to_datetime(response.headers["date"]) - now
     except (KeyError, ValueError, TypeError):
         return None
 

@@ -1,7 +1,7 @@
 """Settings: environment variables, read once, each described where it is declared."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,7 +28,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     broker_url: Annotated[
         str, Meta(description="Where wake-up messages go: a redis or amqp URL; empty means REDIS_URL.")
     ] = ""
-    state: Annotated[str, Meta(description="Folder for uploads and for servers of our own.")] = ""
+    state: Annotated[
+        str, Meta(description="Folder for uploads and for servers of our own; `serve` and `work` need it.")
+    ] = ""
     allow_urls: Annotated[
         str,
         Meta(
@@ -36,7 +38,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "they are private; `loopback` means this machine."
         ),
     ] = ""
-    public_url: Annotated[str, Meta(description="Where clients reach this server, without a slash at the end.")] = ""
     readback: Annotated[
         str, Meta(description="Seconds after an unclear outcome at which the platform is read, with commas.")
     ] = "5,30,120,600"
@@ -83,6 +84,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             name: self.hosts.get(f"{PREFIX}{adapter.platform}_{name.upper()}_URL", url)
             for name, url in adapter.hosts.items()
         }
+
+    def refuse_unknown_hosts(self, adapters: Iterable[Adapter[Any]]) -> None:
+        """Raise `Misconfigured` for the URL of a platform, or of a host of one, that is not installed."""
+        known = {f"{PREFIX}{adapter.platform}_{name.upper()}_URL" for adapter in adapters for name in adapter.hosts} | {
+            variable(field) for field in self.__struct_fields__
+        }
+        for name in self.hosts:
+            if name not in known:
+                raise Misconfigured(f"There is no setting {name}{nearest(name, known) or '; take it out.'}")
 
     @property
     def readback_seconds(self) -> tuple[float, ...]:

@@ -183,7 +183,8 @@ DELIVERIES = Group(
         "worker_lost": Words("A worker ended before anything was sent.", "Nothing: it is tried again."),
         "lease_lost": Words("A worker held the delivery for too long; nothing was sent.", "Nothing: another has it."),
         "too_late": Words(
-            "It could not go out within `FINGERPOST_MAX_DELAY` of its date.", "Decide whether it still makes sense."
+            "It could not go out within `maxDelay` of its date (or `FINGERPOST_MAX_DELAY`, where the post has none).",
+            "Decide whether it still makes sense.",
         ),
         "platform_missing": Words("The adapter is no longer installed.", "Install it, and try again."),
         "resolved_as_failed": Words("A person looked, and it is not on the platform.", "Nothing."),

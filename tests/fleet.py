@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from core.sandbox import Sandbox
 from tests.world import Pool, World, world
 
@@ -51,6 +53,7 @@ async def running_world(
             "FINGERPOST_LEASE": str(here.settings.lease),
             "FINGERPOST_IN_FLIGHT": str(here.settings.in_flight),
             "FINGERPOST_READBACK": here.settings.readback,
+            "FINGERPOST_REQUEST_SECONDS": str(here.settings.request_seconds),
             **here.settings.hosts,
         }
         yield here, environment
@@ -61,6 +64,18 @@ async def until(holds: Callable[[], Awaitable[bool]], patience: float = PATIENCE
     async with asyncio.timeout(patience):
         while not await holds():  # noqa: ASYNC110 - what is waited for lies in other processes
             await asyncio.sleep(0.05)
+
+
+async def ended(here: World) -> bool:
+    """Whether every delivery has come to its end, or waits for a person; False while the database is away."""
+    try:
+        rows = await here.rows(
+            "select count(*) as n from deliveries"
+            " where state not in ('published', 'failed', 'cancelled', 'needs_review')"
+        )
+    except psycopg.OperationalError:
+        return False
+    return bool(rows[0]["n"] == 0)
 
 
 class Fleet:

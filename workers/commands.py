@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import threading
 
 import click
 
@@ -11,7 +10,7 @@ from core.logs import configure
 from core.registry import Registry
 from core.settings import Settings
 from workers.scheduler import run_scheduler
-from workers.worker import NotOpened, open_worker
+from workers.worker import NotOpened, open_worker, wait_running
 
 READY_FD = click.option(
     "--ready-fd", type=int, hidden=True, help="A pipe that is written to when the process is ready."
@@ -29,16 +28,16 @@ def work(ready_fd: int | None) -> None:
     """
     settings = Settings.read()
     configure(settings.log_level)
-    stop = threading.Event()
-    for number in STOPPING:
-        signal.signal(number, lambda *_: stop.set())
-    worker = open_worker(settings, Registry.installed())
+    # Blocked before any thread starts, so that a signal waits for us, however early it comes.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    worker = open_worker(settings, _registry(settings))
     try:
         worker.start()
     except NotOpened as error:
         raise error.__cause__ or error from None
+    wait_running(worker)
     _ready(ready_fd)
-    stop.wait()
+    signal.sigwait(STOPPING)
     worker.stop(timeout=int(settings.lease * 1000))
 
 
@@ -57,9 +56,15 @@ def schedule(ready_fd: int | None) -> None:
         for number in STOPPING:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         _ready(ready_fd)
-        await run_scheduler(settings, Registry.installed(), stop)
+        await run_scheduler(settings, _registry(settings), stop)
 
     asyncio.run(until_stopped())
+
+
+def _registry(settings: Settings) -> Registry:
+    registry = Registry.installed()
+    settings.refuse_unknown_hosts(registry.values())
+    return registry
 
 
 def _ready(fd: int | None) -> None:

@@ -1,8 +1,9 @@
 """Publishing: one delivery, from a worker's hands to its outcome in the ledger."""
 
 import asyncio
-from collections.abc import Mapping
-from datetime import timedelta
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -12,6 +13,7 @@ import structlog
 from psycopg.errors import UniqueViolation
 
 from core.accounts.accounts import Accounts
+from core.adapter import Published
 from core.clock import Deadline, elapsed
 from core.drafting import AnyAdapter, Shared, drafted
 from core.errors import BrokenAdapter, FingerpostError, InvalidPost, NotFound, OutcomeUnknown, PublishError, Unavailable
@@ -21,11 +23,22 @@ from core.ledger.breaker import DOWN, Breaker
 from core.ledger.ledger import PROBE_SECONDS, LeaseLost, Ledger, Taken
 from core.ledger.moves import Failure, Outcome
 from core.ledger.states import State
-from core.ledger.verdicts import Readback, after_error, after_failed_look, after_look, after_publish, failed, unclear
+from core.ledger.verdicts import (
+    REVIEW_SECONDS,
+    Readback,
+    after_error,
+    after_failed_look,
+    after_failed_resume,
+    after_look,
+    after_publish,
+    after_repeat,
+    failed,
+    unclear,
+)
 from core.post import Draft
 from core.registry import Registry
 from core.retry import PUBLISHING, Policy
-from core.session import Session
+from core.session import Journal, Session, Unarmed
 from core.settings import Settings
 from core.uploads.uploads import Uploads
 
@@ -34,6 +47,11 @@ TWIN_SECONDS = 1.0
 
 LOOK_BACK = timedelta(minutes=2)
 """How long before the arming a post may bear the platform's date: clocks differ."""
+
+LOOK = "Look on the platform, and resolve the delivery."
+
+UNREADABLE = (httpx.TransportError, msgspec.DecodeError, json.JSONDecodeError, UnicodeDecodeError)
+"""What an adapter meets where an answer breaks off or is not what the platform's documents say."""
 
 
 class Publisher:
@@ -62,7 +80,6 @@ class Publisher:
         self._random = random
         self._policy = policy
         self._readback = Readback(seconds=settings.readback_seconds)
-        self._clocks_ahead: dict[str, timedelta] = {}
         self._log = structlog.get_logger(__name__)
 
     async def carry_out(self, taken: Taken) -> None:
@@ -87,16 +104,17 @@ class Publisher:
     async def _outcome(self, taken: Taken) -> Outcome:
         adapter = self._registry.get(taken.platform)
         if adapter is None:
-            return _given_up("platform_missing", f"No adapter for {taken.platform} is installed any more.")
-        if taken.from_state == State.QUEUED and taken.expired:
-            return _given_up("too_late", "The post could not go out in time; going out later would be stale.")
+            words = f"No adapter for {taken.platform} is installed any more."
+            return _given_up(taken, Failure(code="platform_missing", message=words))
+        if (late := _too_late(taken, adapter)) is not None:
+            return _given_up(taken, late)
         try:
             draft, session = await self._prepared(taken, adapter)
         except (NotFound, InvalidPost) as error:
-            return Outcome(state=State.FAILED, failed=True, error=failed(error))
+            return _given_up(taken, failed(error))
         if taken.probing and not await self._is_back(adapter, session):
             return _waiting(taken)
-        if taken.from_state == State.UNCONFIRMED:
+        if taken.from_state == State.UNCONFIRMED and adapter.certainty != "key":
             return await self._look(taken, adapter, draft, session)
         return await self._publish(taken, adapter, draft, session)
 
@@ -129,10 +147,11 @@ class Publisher:
             hosts=self._settings.hosts_of(adapter),
             key=str(taken.id),
             transport=self._transport,
-            journal=_Journal(self._ledger, taken),
+            journal=_journal(self._ledger, taken, adapter),
             steps=taken.steps,
             read_upload=read_upload,
             request_seconds=self._settings.request_seconds,
+            now=_database_clock(taken),
         )
         return made.draft, session
 
@@ -161,61 +180,71 @@ class Publisher:
             await session.save()
             if not isinstance(error, FingerpostError):
                 self._log.exception("adapter_failed", platform=taken.platform, delivery=str(taken.id))
-            classified = _classified(error, session)
+            classified = _classified(error, session, taken)
             await self._tell_breaker(taken.platform, classified, start)
-            outcome = after_error(
-                classified,
-                failures=taken.failures,
-                certainty=adapter.certainty,
-                readback=self._readback,
-                policy=self._policy,
-                random=self._random,
-            )
+            outcome = self._after(classified, taken, adapter)
         else:
-            await session.save()
+            await _save_for(outcome, session)
             await self._breaker.saw(taken.platform, None)
         return msgspec.structs.replace(outcome, http_status=session.answer_status, answer=session.answer_text)
 
-    async def _look(self, taken: Taken, adapter: AnyAdapter, draft: Draft[Any], session: Session) -> Outcome:
-        if adapter.certainty in ("key", "none"):
-            failure = Failure(code=OutcomeUnknown.code, message="Nobody knows whether the platform made it.")
-            return unclear(
-                failure,
-                certainty=adapter.certainty,
-                failures=taken.failures,
-                readback=self._readback,
-                policy=self._policy,
-                random=self._random,
+    def _after(self, error: Exception, taken: Taken, adapter: AnyAdapter) -> Outcome:
+        """What an error means for a delivery that was queued, under way or unclear."""
+        certainty, readback = adapter.certainty, self._readback
+        if taken.from_state == State.UNCONFIRMED:
+            return after_repeat(error, looks=taken.looks, readback=readback)
+        if taken.from_state == State.PROCESSING:
+            armed = taken.armed_at is not None
+            return after_failed_resume(
+                error, pending=taken.pending, armed=armed, certainty=certainty, readback=readback
             )
-        assert taken.armed_at is not None
+        return after_error(
+            error,
+            failures=taken.failures,
+            certainty=certainty,
+            readback=readback,
+            policy=self._policy,
+            random=self._random,
+        )
+
+    async def _look(self, taken: Taken, adapter: AnyAdapter, draft: Draft[Any], session: Session) -> Outcome:
+        if adapter.certainty == "none":
+            failure = Failure(code=OutcomeUnknown.code, message="Nobody knows whether the platform made it.")
+            return unclear(failure, certainty=adapter.certainty, readback=self._readback)
         start = elapsed()
         try:
             async with asyncio.timeout(self._settings.lease):
-                since = taken.armed_at + self._clocks_ahead.get(taken.platform, timedelta(0)) - LOOK_BACK
-                found = await adapter.find(draft, session, since)
+                found = await _found(taken, adapter, draft, session)
         except Exception as error:  # noqa: BLE001 - every error is classified and stored
             if not isinstance(error, FingerpostError):
                 self._log.exception("look_failed", platform=taken.platform, delivery=str(taken.id))
-            classified = _classified(error, session)
+            classified = _classified(error, session, taken)
             await self._tell_breaker(taken.platform, classified, start)
             return after_failed_look(classified, unclear_seconds=taken.unclear_seconds, readback=self._readback)
-        finally:
-            self._clocks_ahead[taken.platform] = session.clock_ahead
         await self._breaker.saw(taken.platform, None)
+        return await self._after_look(taken, found)
+
+    async def _after_look(self, taken: Taken, found: Sequence[Published]) -> Outcome:
         if await self._ledger.twin_publishing(taken):
             # What was found may be what the twin is making: it has to speak first.
             return Outcome(state=State.UNCONFIRMED, due_in=TWIN_SECONDS)
         known = await self._ledger.known(taken.grant_id, [published.external_id for published in found])
+        unclaimed = [published for published in found if published.external_id not in known]
+        looks, last = taken.looks, self._readback.wait(taken.looks + 1) is None
+        if last and unclaimed and not any(published.exact for published in unclaimed):
+            every = len(self._readback.seconds)
+            if await self._ledger.others_unclear(taken, every):
+                # What is only like this one may be exactly another's, which has to be seen by that one first.
+                return Outcome(state=State.UNCONFIRMED, due_in=TWIN_SECONDS, looked=looks < every)
         return after_look(
-            [published for published in found if published.external_id not in known],
-            looks=taken.looks,
+            unclaimed,
+            looks=looks,
             when_not_found=taken.when_not_found,
             failures=taken.failures,
             readback=self._readback,
             policy=self._policy,
             random=self._random,
         )
-
 
     async def _tell_breaker(self, platform: str, error: Exception, start: float) -> None:
         """Let the breaker know of an error, unless it was us who took too long, such as a host that was suspended."""
@@ -237,24 +266,71 @@ class _Journal:
         await self._ledger.remember(self._taken, dict(answers))
 
 
-def _classified(error: Exception, session: Session) -> Exception:
+def _journal(ledger: Ledger, taken: Taken, adapter: AnyAdapter) -> Journal:
+    """Where the session writes; what only looks may not pass a point of no return."""
+    looks = taken.from_state == State.UNCONFIRMED and adapter.certainty != "key"
+    return Unarmed() if looks else _Journal(ledger, taken)
+
+
+def _database_clock(taken: Taken) -> Callable[[], datetime]:
+    """The database's time, which dates our attempts, carried on by this host's measure of durations."""
+    start = elapsed()
+    return lambda: taken.taken_at + timedelta(seconds=elapsed() - start)
+
+
+async def _found(taken: Taken, adapter: AnyAdapter, draft: Draft[Any], session: Session) -> Sequence[Published]:
+    """What is to be found of a delivery; read once more where the platform's dates turn out to be far from ours."""
+    assert taken.armed_at is not None
+    since = taken.armed_at - LOOK_BACK
+    found = await adapter.find(draft, session, since)
+    if not found and abs(session.clock_ahead) > LOOK_BACK / 2:
+        return await adapter.find(draft, session, since + session.clock_ahead)
+    return found
+
+
+async def _save_for(outcome: Outcome, session: Session) -> None:
+    """Commit what steps have answered; what is certainly out is told all the same when the lease has just ended."""
+    try:
+        await session.save()
+    except LeaseLost:
+        if outcome.state is not State.PUBLISHED:
+            raise
+
+
+def _classified(error: Exception, session: Session, taken: Taken) -> Exception:
     """An error nobody classified: after the point of no return it means that the outcome is unclear."""
     if isinstance(error, PublishError):
         return error
-    if session.armed:
+    if session.armed or (taken.from_state == State.PROCESSING and taken.armed_at is not None):
         return OutcomeUnknown(
             f"The publish was broken off ({type(error).__name__}) after it had been sent.",
             hint="It is looked up on the platform before anything is sent again.",
         )
     if isinstance(error, TimeoutError):
         return Unavailable("The platform took longer than the lease lasts.")
+    if isinstance(error, UNREADABLE):
+        return Unavailable(f"The platform's answer could not be read ({type(error).__name__}).")
     return (
         error if isinstance(error, FingerpostError) else BrokenAdapter(f"The adapter failed on {type(error).__name__}.")
     )
 
 
-def _given_up(code: str, message: str) -> Outcome:
-    return Outcome(state=State.FAILED, failed=True, error=Failure(code=code, message=message))
+def _too_late(taken: Taken, adapter: AnyAdapter) -> Failure | None:
+    """Why nothing may be sent any more, or asked for."""
+    sends = taken.from_state == State.QUEUED or (taken.from_state == State.UNCONFIRMED and adapter.certainty == "key")
+    if sends and taken.expired:
+        return Failure(code="too_late", message="The post could not go out in time; going out later would be stale.")
+    if (taken.processing_seconds or 0.0) > REVIEW_SECONDS:
+        return Failure(code="too_late", message="The platform did not come to an end with it within a day.")
+    return None
+
+
+def _given_up(taken: Taken, failure: Failure) -> Outcome:
+    """It ends here: as failed where nothing can have been made, else with a person who looks."""
+    if taken.armed_at is None:
+        return Outcome(state=State.FAILED, failed=True, error=failure)
+    words = f"Nobody knows whether the platform made it. {failure.message}"
+    return Outcome(state=State.NEEDS_REVIEW, error=Failure(code=OutcomeUnknown.code, message=words, hint=LOOK))
 
 
 def _waiting(taken: Taken) -> Outcome:
@@ -269,5 +345,5 @@ def _claimed_twice(outcome: Outcome) -> Outcome:
     if not outcome.certain:
         error = Failure(code=OutcomeUnknown.code, message=words, hint="It is looked up again.")
         return Outcome(state=State.UNCONFIRMED, due_in=0.0, error=error)
-    error = Failure(code="id_taken", message=words, hint="Look on the platform, and resolve the delivery.")
+    error = Failure(code="id_taken", message=words, hint=LOOK)
     return Outcome(state=State.NEEDS_REVIEW, error=error, http_status=outcome.http_status, answer=outcome.answer)

@@ -1,5 +1,6 @@
 """A worker process: Dramatiq's threads wait for wake-ups, and one event loop does all the work."""
 
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
@@ -138,6 +139,13 @@ def open_worker(settings: Settings, registry: Registry) -> dramatiq.Worker:
     _actor(broker, WEBHOOKS, workshop.webhooks)
     # A drain keeps its thread until its queue is empty; one more each lets the next wake-up in.
     return dramatiq.Worker(broker, worker_threads=2 * (len(registry) + 1), worker_timeout=100)
+
+
+def wait_running(worker: dramatiq.Worker) -> None:
+    """Wait until every thread of a started worker runs; one that has not begun would not hear `stop()`."""
+    threads = [*worker.workers, *worker.consumers.values()]
+    while not all(getattr(thread, "running", False) for thread in threads):
+        time.sleep(0.005)
 
 
 def _actor(broker: Broker, name: str, work: Callable[[], Awaitable[None]]) -> None:

@@ -2,8 +2,9 @@
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -29,6 +30,9 @@ from fingerpost import (
 )
 
 PinDraft = Draft[PinBlock]
+
+CUT = ("title", "description", "alt_text")
+"""The texts of a Pin that may come back cut."""
 
 LEAST_CUT = 20
 """Characters of a text that have to be left for it to be taken for a longer one that was cut."""
@@ -140,17 +144,19 @@ class Pinterest(Adapter[PinBlock]):
         return _published(made["id"], session)
 
     async def find(self, draft: PinDraft, session: Session, since: datetime) -> Sequence[Published]:
-        """`GET /v5/boards/{board_id}/pins`, newest first, until a page holds only older Pins."""
+        """`GET /v5/boards/{board_id}/pins`, until a page that is in order, the newest first, holds only older Pins."""
         texts = _texts(draft)
-        found: list[tuple[Pin, bool]] = []
+        seen: list[Pin] = []
+        recent: list[Pin] = []
         async for page in pages(session, f"/v5/boards/{_board_id(draft)}/pins", Pin):
-            recent = [pin for pin in page if pin.made >= since.replace(microsecond=0)]
-            likenesses = [(pin, _likeness(texts, pin)) for pin in recent]
-            found += [(pin, exact) for pin, exact in likenesses if exact is not None]
-            if page and not recent:
+            new = [pin for pin in page if pin.made >= since.replace(microsecond=0)]
+            seen += page
+            recent += new
+            if page and not new and _is_newest_first(page):
                 break
-        found.sort(key=lambda pair: pair[0].made)
-        return [_published(pin.id, session, exact=exact) for pin, exact in found]
+        longest = {name: max(len(_plain(getattr(pin, name))) for pin in seen) for name in CUT} if seen else {}
+        likenesses = [(pin, _likeness(texts, pin, longest)) for pin in sorted(recent, key=lambda pin: pin.made)]
+        return [_published(pin.id, session, exact=exact) for pin, exact in likenesses if exact is not None]
 
     async def profile(self, session: Session) -> Profile:
         """`GET /v5/user_account`."""
@@ -229,24 +235,35 @@ def _published(pin_id: str, session: Session, *, exact: bool = True) -> Publishe
     return Published(external_id=pin_id, permalink=f"{session.hosts['web']}/pin/{pin_id}/", exact=exact)
 
 
-def _likeness(texts: dict[str, Any], pin: Pin) -> bool | None:
+def _is_newest_first(page: Sequence[Pin]) -> bool:
+    """Whether a page shows it: Pinterest does not say in which order its lists are."""
+    return page[0].made > page[-1].made and all(newer.made >= older.made for newer, older in pairwise(page))
+
+
+def _likeness(texts: dict[str, Any], pin: Pin, longest: Mapping[str, int]) -> bool | None:
     """Whether a Pin says what we sent: True exactly, False as far as it was not cut, None not at all.
 
-    Pinterest may trim and escape texts, and append to links.
+    Pinterest may trim and escape texts, and append to links. `longest` is the length of the longest text of a kind
+    that was seen there: a shorter one was not cut.
     """
     link, shown = _collapsed(texts.get("link")), _collapsed(pin.link)
     if link != shown and not (link and shown.startswith((f"{link}?", f"{link}&", f"{link}#", f"{link}/"))):
         return None
     exact = True
-    for name in ("title", "description", "alt_text"):
+    for name in CUT:
         sent, seen = _collapsed(texts.get(name)), getattr(pin, name)
-        spellings = {_collapsed(seen), _collapsed(html.unescape(seen or ""))}
-        if sent in spellings:
+        if sent in (_collapsed(seen), _plain(seen)):
             continue
-        if not any(len(spelling) >= LEAST_CUT and sent.startswith(spelling) for spelling in spellings):
+        least = max(LEAST_CUT, longest[name])
+        if not any(len(_plain(seen)) >= least and sent.startswith(each) for each in (_collapsed(seen), _plain(seen))):
             return None
         exact = False
     return exact
+
+
+def _plain(text: str | None) -> str:
+    """A text as it was before it was escaped."""
+    return _collapsed(html.unescape(text or ""))
 
 
 def _collapsed(text: str | None) -> str:

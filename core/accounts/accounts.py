@@ -50,13 +50,14 @@ class Accounts:
         profile: Profile,
         channels: Sequence[Channel],
         access_token: str,
+        app: str = DEFAULT_APP,
     ) -> UUID:
         """Connect an account to a team, or bring it up to date. Raises `NotFound` for a stranger's team."""
         async with self._pool.connection() as connection:
             values = {
                 "id": new_id(),
                 "platform": platform,
-                "app": DEFAULT_APP,
+                "app": app,
                 "external_user": profile.external_user,
             }
             grant_id: UUID = (await _one(connection, self._sql["grant"], values))["id"]
@@ -77,9 +78,9 @@ class Accounts:
             account_id: UUID = (await _one(connection, self._sql["connect"], values))["id"]
             return account_id
 
-    async def disconnect(self, organization_id: UUID, team_id: UUID, platform: str) -> None:
-        """Disconnect a team's accounts on a platform; what was published stays known."""
-        values = {"organization_id": organization_id, "team_id": team_id, "platform": platform}
+    async def disconnect(self, organization_id: UUID, team_id: UUID, platform: str, *, app: str = DEFAULT_APP) -> None:
+        """Disconnect a team's accounts of an app on a platform; what was published stays known."""
+        values = {"organization_id": organization_id, "team_id": team_id, "platform": platform, "app": app}
         async with single(self._pool) as connection:
             await connection.execute(self._sql["disconnect"], values)
 

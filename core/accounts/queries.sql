@@ -32,6 +32,7 @@ from social_accounts a join grants g on g.id = a.grant_id
 where a.organization_id = %(organization_id)s and a.id = %(id)s and a.disconnected_at is null
 
 -- name: disconnect
-update social_accounts set disconnected_at = now(), updated_at = now()
-where organization_id = %(organization_id)s and team_id = %(team_id)s and platform = %(platform)s
-    and disconnected_at is null
+update social_accounts a set disconnected_at = now(), updated_at = now()
+from grants g
+where g.id = a.grant_id and g.app = %(app)s and a.organization_id = %(organization_id)s and a.team_id = %(team_id)s
+    and a.platform = %(platform)s and a.disconnected_at is null

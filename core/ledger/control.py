@@ -1,7 +1,7 @@
 """What a person may still change of a post: called off, tried again, moved to another date, or resolved."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
@@ -86,7 +86,7 @@ class Control:
             _refuse(
                 subjects, settled, "has gone out, is under way, or has ended, so its date cannot be changed any more"
             )
-            due_in = max((post_date - datetime.now(UTC)).total_seconds(), 0.0)
+            due_in = await self._seconds_until(connection, post_date)
             later = Outcome(state=State.SCHEDULED, due_in=due_in, anew=True, patience=patience)
             await move(connection, [(subject, later) for subject in subjects])
             values = {"post_id": post_id, "post_date": post_date, "text": text}
@@ -128,6 +128,13 @@ class Control:
         async with single(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(self._sql["attempts"], values)
             return [msgspec.convert(row, Attempt) async for row in cursor]
+
+    async def _seconds_until(self, connection: AsyncConnection[Any], moment: datetime) -> float:
+        """By the database's clock, which alone decides what is due; zero for what is past."""
+        row = await (await connection.execute(self._sql["seconds_until"], {"moment": moment})).fetchone()
+        assert row is not None
+        seconds: float = row[0]
+        return seconds
 
     async def _held(
         self, connection: AsyncConnection[Any], organization_id: UUID, post_id: UUID

@@ -57,6 +57,8 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     content: dict[str, Any]
     when_not_found: WhenNotFound
     unclear_seconds: float
+    processing_seconds: float | None
+    taken_at: datetime
 
     @property
     def subject(self) -> Subject:
@@ -154,6 +156,13 @@ class Ledger:
         values = {"grant_id": taken.grant_id, "fingerprint": taken.fingerprint, "id": taken.id}
         async with single(self._pool) as connection:
             row = await (await connection.execute(self._sql["twin_publishing"], values)).fetchone()
+            return bool(row and row[0])
+
+    async def others_unclear(self, taken: Taken, looks: int) -> bool:
+        """Whether another delivery to the same account may still find its own: it has not had so many looks."""
+        values = {"grant_id": taken.grant_id, "platform": taken.platform, "id": taken.id, "looks": looks}
+        async with single(self._pool) as connection:
+            row = await (await connection.execute(self._sql["others_unclear"], values)).fetchone()
             return bool(row and row[0])
 
     async def known(self, grant_id: UUID, external_ids: Sequence[str]) -> set[str]:

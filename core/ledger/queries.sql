@@ -78,12 +78,22 @@ with breaker as (
       and exists (select from deliveries d where d.platform = b.platform and d.due_at <= now()
                   and d.state in ('queued', 'processing', 'unconfirmed'))
     returning b.platform
+), due as (
+    -- What is under way first; then of each lane in the queue its first, of each its second, and so on.
+    select id, due_at, case state when 'queued' then row_number() over (partition by state, lane_id order by due_at)
+                       else 0 end as turn
+    from (
+        select id, due_at, state, lane_id from deliveries
+        where platform = %(platform)s and state in ('queued', 'processing', 'unconfirmed') and due_at <= now()
+        order by due_at
+        limit 2000
+    ) w
 ), ready as (
-    select id, state from deliveries
-    where platform = %(platform)s and state in ('queued', 'processing', 'unconfirmed') and due_at <= now()
-    order by due_at
+    select d.id, d.state from due join deliveries d on d.id = due.id
+    where d.state in ('queued', 'processing', 'unconfirmed') and d.due_at <= now()
+    order by due.turn, due.due_at
     limit case when exists (select from breaker) then (select count(*) from probe) else %(limit)s end
-    for update skip locked
+    for update of d skip locked
 ), taken as (
     update deliveries d
     set state = case when ready.state = 'unconfirmed' then d.state else 'publishing' end,
@@ -103,7 +113,10 @@ with breaker as (
 select t.id, t.organization_id, t.team_id, t.post_id, t.social_account_id, t.grant_id, t.platform, t.block,
        t.fingerprint, t.from_state, t.fence, t.attempts, t.failures, t.looks, t.armed_at, t.steps, t.pending,
        t.expires_at <= now() as expired, exists (select from breaker) as probing, p.content,
-       tm.when_not_found, coalesce(extract(epoch from now() - t.armed_at), 0)::float8 as unclear_seconds
+       tm.when_not_found, coalesce(extract(epoch from now() - t.armed_at), 0)::float8 as unclear_seconds,
+       now() as taken_at, case when t.from_state = 'processing' then (
+           select extract(epoch from now() - max(a.started_at))::float8 from attempts a
+           where a.delivery_id = t.id and a.kind = 'publish') end as processing_seconds
 from taken t join posts p on p.id = t.post_id join teams tm on tm.id = t.team_id
 order by t.due_at
 
@@ -115,10 +128,12 @@ with wanted as (
     update deliveries d
     set armed_at = clock_timestamp(), steps = d.steps || wanted.answers, updated_at = now()
     from wanted
-    where d.id = wanted.id and d.fence = wanted.fence and d.state = 'publishing' and d.lease_until > clock_timestamp()
+    where d.id = wanted.id and d.fence = wanted.fence and d.lease_until > clock_timestamp()
+      and d.state in ('publishing', 'unconfirmed')
     returning d.id, d.fence, d.armed_at, d.lease_until
 ), noted as (
-    update attempts a set armed_at = armed.armed_at
+    -- A look that sends is none: under a key a create may be sent again to learn what became of it.
+    update attempts a set armed_at = armed.armed_at, kind = case a.kind when 'look' then 'publish' else a.kind end
     from armed where a.delivery_id = armed.id and a.fence = armed.fence
 )
 select id, extract(epoch from lease_until - clock_timestamp())::float8 from armed
@@ -148,6 +163,13 @@ from deliveries where platform = %(platform)s and state = 'queued' limit %(limit
 select exists (
     select from deliveries
     where grant_id = %(grant_id)s and fingerprint = %(fingerprint)s and state = 'publishing' and id <> %(id)s)
+
+-- name: others_unclear
+-- Whether something else that went out to the account has neither an answer nor had its last look.
+select exists (
+    select from deliveries
+    where grant_id = %(grant_id)s and id <> %(id)s and platform = %(platform)s and armed_at is not null
+      and (state = 'publishing' or (state = 'unconfirmed' and looks < %(looks)s)))
 
 -- name: rivals
 -- Deliveries that were found by looking under an id which the platform itself has now given to another.
@@ -226,6 +248,9 @@ from deliveries where post_id = %(post_id)s order by id for update
 select coalesce((content->>'maxDelay')::float8, %(patience)s) from posts
 where id = %(post_id)s and organization_id = %(organization_id)s and deleted_at is null
 for update
+
+-- name: seconds_until
+select greatest(extract(epoch from %(moment)s::timestamptz - now()), 0)::float8
 
 -- name: post_of_delivery
 select post_id from deliveries where id = %(id)s and organization_id = %(organization_id)s

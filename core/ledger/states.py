@@ -30,7 +30,7 @@ MOVES: dict[State, frozenset[State]] = {
     _S.DEFERRED: frozenset({_S.QUEUED, _S.SCHEDULED, _S.CANCELLED, _S.FAILED}),
     _S.RETRYING: frozenset({_S.QUEUED, _S.SCHEDULED, _S.CANCELLED, _S.FAILED}),
     _S.PROCESSING: frozenset({_S.PUBLISHING}),
-    _S.UNCONFIRMED: frozenset({_S.PUBLISHED, _S.RETRYING, _S.NEEDS_REVIEW, _S.FAILED}),
+    _S.UNCONFIRMED: frozenset({_S.PUBLISHED, _S.PROCESSING, _S.RETRYING, _S.NEEDS_REVIEW, _S.FAILED}),
     _S.NEEDS_REVIEW: frozenset({_S.PUBLISHED, _S.RETRYING, _S.FAILED}),
     # Only what was found by looking: when a twin's certain answer names the same thing, it is the twin's.
     _S.PUBLISHED: frozenset({_S.UNCONFIRMED}),

@@ -2,7 +2,7 @@
 
 import random as _random
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -40,6 +40,10 @@ class Readback(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return self.seconds[looks] - (self.seconds[looks - 1] if looks else 0.0)
 
+    def again(self, looks: int) -> float:
+        """Seconds until a create is sent once more that was repeated `looks` times; there is no last time."""
+        return self.seconds[min(looks, len(self.seconds) - 1)]
+
 
 def after_publish(result: Published | Pending) -> Outcome:
     """The adapter has answered."""
@@ -64,30 +68,44 @@ def after_error(
         case RateLimited():
             return Outcome(state=State.DEFERRED, due_in=max(error.after.total_seconds(), 1.0), error=failure)
         case OutcomeUnknown():
-            return unclear(
-                failure, certainty=certainty, failures=failures, readback=readback, policy=policy, random=random
-            )
+            return unclear(failure, certainty=certainty, readback=readback)
         case Unavailable():
             return _again(failure, failures, policy, random)
     return Outcome(state=State.FAILED, failed=True, error=failure)
 
 
-def unclear(
-    failure: Failure,
-    *,
-    certainty: Certainty,
-    failures: int,
-    readback: Readback,
-    policy: Policy,
-    random: _random.Random,
-) -> Outcome:
-    """Nobody knows whether it went out: what helps depends on the platform."""
-    match certainty:
-        case "key":
-            return _again(failure, failures, policy, random)
-        case "none":
-            return Outcome(state=State.NEEDS_REVIEW, error=failure)
+def unclear(failure: Failure, *, certainty: Certainty, readback: Readback) -> Outcome:
+    """Nobody knows whether it went out: where nothing helps to find out, a person has to."""
+    if certainty == "none":
+        return Outcome(state=State.NEEDS_REVIEW, error=failure)
     return Outcome(state=State.UNCONFIRMED, due_in=readback.wait(0) or 0.0, error=failure)
+
+
+def after_repeat(error: Exception, *, looks: int, readback: Readback) -> Outcome:
+    """A create was sent again under its key, and that brought no yes either: the first is as unclear as before.
+
+    It is sent again until the platform answers; where that refuses, a person has to look.
+    """
+    if not isinstance(error, OutcomeUnknown | Unavailable | RateLimited):
+        return Outcome(state=State.NEEDS_REVIEW, error=failed(error))
+    wait = max(error.after.total_seconds(), 1.0) if isinstance(error, RateLimited) else readback.again(looks)
+    return Outcome(state=State.UNCONFIRMED, due_in=wait, looked=True, error=failed(error))
+
+
+def after_failed_resume(
+    error: Exception, *, pending: dict[str, Any] | None, armed: bool, certainty: Certainty, readback: Readback
+) -> Outcome:
+    """The platform was at work and could not be asked, or refused. A question that got no answer costs nothing."""
+    failure = failed(error)
+    match error:
+        case OutcomeUnknown():
+            return unclear(failure, certainty=certainty, readback=readback)
+        case Unavailable() | RateLimited():
+            wait = error.after.total_seconds() if isinstance(error, RateLimited) else readback.seconds[0]
+            return Outcome(state=State.PROCESSING, due_in=max(wait, 1.0), pending=pending, error=failure)
+    if armed and not isinstance(error, Rejected):
+        return Outcome(state=State.NEEDS_REVIEW, error=failure)
+    return Outcome(state=State.FAILED, failed=True, error=failure)
 
 
 def _again(failure: Failure, failures: int, policy: Policy, random: _random.Random) -> Outcome:

@@ -42,11 +42,20 @@ def demo() -> None:
     console = Console(highlight=False)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     state = default_state(os.environ, uid=os.getuid()).resolve() / f"demo-{secrets.token_hex(4)}"
+    # Servers of one's own are left alone: what the demo writes goes with it.
+    theirs = ("DATABASE_URL", "REDIS_URL", "FINGERPOST_")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(theirs)}
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, state, ignore_errors=True)
         console.print("\n[bold]Fingerpost demo[/bold]: one post, from the request to the signed webhook\n")
         machine = stack.enter_context(
-            Machine(state, host="127.0.0.1", port=0, say=lambda words: console.print(f"  [dim]… {words}[/dim]"))
+            Machine(
+                state,
+                host="127.0.0.1",
+                port=0,
+                say=lambda words: console.print(f"  [dim]… {words}[/dim]"),
+                environ=environ,
+            )
         )
         registry = Registry.installed()
         newcomer = ready(machine, state, registry)

@@ -39,7 +39,9 @@ class Machine:
     wheels in `state`. `port` 0 takes any free one. `say` is told of progress. Enter it in the main thread.
     """
 
-    def __init__(self, state: Path, *, host: str, port: int, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, state: Path, *, host: str, port: int, say: Callable[[str], None], environ: Mapping[str, str] = os.environ
+    ) -> None:
         self._state = state
         self._host = host
         self._port = port
@@ -47,7 +49,7 @@ class Machine:
         self._supervisor = Supervisor()
         self._stack = ExitStack()
         self._commands: dict[str, tuple[list[str], tuple[int, ...]]] = {}
-        self.environment: dict[str, str] = dict(os.environ)
+        self.environment: dict[str, str] = dict(environ)
         self.api_url = ""
         self.sandboxes: dict[str, str] = {}
 
@@ -69,8 +71,12 @@ class Machine:
         """Where the processes write their logs."""
         return self._state / "logs"
 
-    def watch(self, stopping: Callable[[], bool]) -> None:
-        """Start again whatever ends by itself, until `stopping()` holds."""
+    def name_of(self, platform: str) -> str:
+        """The name of the process that is a platform's sandbox."""
+        return f"sandbox-{platform.lower()}"
+
+    def watch(self, stopping: Callable[[], bool], restarted: Callable[[str], None]) -> None:
+        """Start again whatever ends by itself, until `stopping()` holds; `restarted` is told its name."""
         while not stopping():
             ended = self._supervisor.wait_any(0.2)
             if ended is None:
@@ -81,6 +87,7 @@ class Machine:
                 self._servers.revive(ended)
             else:
                 self._spawn(ended.name)
+            restarted(ended.name)
 
     def _start(self) -> None:
         self._servers = self._open_servers()
@@ -93,7 +100,7 @@ class Machine:
         for number, platform in enumerate(sorted(registry.sandboxes()), start=1):
             place, url = self._listen(self._port and self._port + number, fallback=True)
             self.sandboxes[platform] = url
-            self._commands[f"sandbox-{platform.lower()}"] = (["sandbox", platform, "--fd", str(place)], (place,))
+            self._commands[self.name_of(platform)] = (["sandbox", platform, "--fd", str(place)], (place,))
             for host in registry[platform].hosts:
                 self.environment.setdefault(f"FINGERPOST_{platform}_{host.upper()}_URL", url)
         self._commands["schedule"] = (["schedule"], ())
@@ -114,7 +121,7 @@ class Machine:
 
     def _settle_environment(self) -> None:
         given = self.environment
-        given.setdefault("FINGERPOST_STATE", str(self._state))
+        given["FINGERPOST_STATE"] = str(self._state)
         # A newcomer's own machine may receive webhooks and serve pictures.
         given.setdefault("FINGERPOST_ALLOW_URLS", "loopback")
         if "FINGERPOST_MASTER_KEYS" not in given:

@@ -21,6 +21,9 @@ from core.tenants.tenants import Tenants
 from core.vault import Vault
 from server.cli.machine import kept_secret
 
+SANDBOX_APP = "sandbox"
+"""The app under which accounts on a sandbox are connected; no other account is touched."""
+
 ORGANIZATION, TEAM = "Local", "My team"
 
 
@@ -69,19 +72,20 @@ async def welcome(
         connected: dict[str, SandboxAccount] = {}
         for platform, url in sandboxes.items():
             adapter = registry[platform]
-            seed, profile, channels = await _user(url, adapter, settings.hosts_of(adapter))
+            user, profile, channels = await _user(url, adapter, settings.hosts_of(adapter))
             # A sandbox forgets its users when it ends; their accounts would only be in the way.
-            await accounts.disconnect(organization_id, team_id, platform)
+            await accounts.disconnect(organization_id, team_id, platform, app=SANDBOX_APP)
             account_id = await accounts.connect(
                 organization_id=organization_id,
                 team_id=team_id,
                 platform=platform,
                 profile=profile,
                 channels=channels,
-                access_token=seed["access_token"],
+                access_token=user["access_token"],
+                app=SANDBOX_APP,
             )
             connected[platform] = SandboxAccount(
-                url=url, social_account_id=str(account_id), board_id=seed["channel_id"]
+                url=url, social_account_id=str(account_id), board_id=user["channel_id"]
             )
     return Newcomer(
         api_url=api_url,
@@ -96,13 +100,20 @@ async def _user(
     url: str, adapter: Adapter[Any], hosts: Mapping[str, str]
 ) -> tuple[dict[str, Any], Profile, Sequence[Channel]]:
     """A user of a sandbox who is ready to publish, and what the platform tells of the account."""
-    async with httpx.AsyncClient(trust_env=False) as client:
-        seed: dict[str, Any] = (await client.post(f"{url}/_sandbox/seed")).raise_for_status().json()
+    user = await seed(url)
     transport = open_transport(guard=None)
     try:
-        return seed, *await introduce(adapter, seed["access_token"], hosts=hosts, transport=transport)
+        return user, *await introduce(adapter, user["access_token"], hosts=hosts, transport=transport)
     finally:
         await transport.aclose()
+
+
+async def seed(url: str) -> dict[str, Any]:
+    """One more user of the sandbox at `url`, who is ready to publish."""
+    transport = httpx.AsyncHTTPTransport(retries=20)
+    async with httpx.AsyncClient(transport=transport, trust_env=False, timeout=30.0) as client:
+        user: dict[str, Any] = (await client.post(f"{url}/_sandbox/seed")).raise_for_status().json()
+        return user
 
 
 async def _key(tenants: Tenants, organization_id: UUID, path: Path) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import uvicorn
 
+from bench.place import nowhere
 from bench.plain import OPTIONS
 from bench.results import Goal, compared
 from bench.rounds import interleaved
@@ -31,7 +32,7 @@ def test_a_quick_run_measures_everything_and_writes_what_can_be_read(tmp_path: P
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     results: list[dict[str, Any]] = json.loads(out.read_text())
-    assert [result["unit"] for result in results] == ["/s", "/s", "ms", "/s", "ms", "MB"]
+    assert [result["unit"] for result in results] == ["/s", "/s", "ms", "ms", "/s", "ms", "MB"]
     for result in results:
         assert all(isinstance(result[field], kind) and result[field] for field, kind in FIELDS.items()), result
         assert (result["goal"] is None) == (result["met"] is None)
@@ -71,6 +72,13 @@ def test_everyone_has_a_turn_in_each_round_and_goes_first_in_turn() -> None:
     found = interleaved(3, {name: partial(contestant, name) for name in "abc"}, say=order.append, words=str)
     assert found == {name: [name.upper()] * 3 for name in "abc"}
     assert "".join(name for name in order if len(name) == 1) == "abcbcacab"
+
+
+def test_no_platform_is_reached_from_a_measurement() -> None:
+    settings = Settings(database_url="", redis_url="", master_keys="", hosts=nowhere())
+    hosts = [settings.hosts_of(adapter) for adapter in Registry.installed().values()]
+    assert len(hosts) > 1
+    assert {url for named in hosts for url in named.values()} == {"http://127.0.0.1:9"}
 
 
 def test_the_baselines_run_with_the_options_of_the_real_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ async def test_an_outage_fails_nothing_and_is_asked_about_once_a_probe(pool: Poo
             await here.work()
             assert len(here.sandbox.log.calls()) == calls + probe, "no second call before the next probe is due"
             await here.hasten()
-        assert set(await states(here)) <= {"deferred", "retrying", "queued", "scheduled"}
+        assert set(await states(here)) <= {"deferred", "unconfirmed", "queued", "scheduled"}
         await mend(here)
         for _ in range(4):
             await here.hasten()

@@ -9,7 +9,10 @@ import pytest
 
 from adapters.echo.sandbox import EchoSandbox
 from adapters.pinterest.sandbox import PinterestSandbox
+from core.registry import Registry
 from core.retry import PUBLISHING, Policy
+from tests.platforms import two_phase
+from tests.platforms.two_phase import TwoPhaseSandbox
 from tests.world import Pool, World, world
 
 pytestmark = pytest.mark.engine
@@ -78,8 +81,9 @@ async def test_a_dead_end_fails_once_with_code_and_hint(pool: Pool, tmp_path: Pa
 
 
 async def test_a_platform_in_trouble_before_the_create_is_tried_again_and_gives_up(pool: Pool, tmp_path: Path) -> None:
-    async with world(pool, tmp_path, EchoSandbox(rng=Random(1)), policy=AT_ONCE) as here:
-        await fault(here, "POST /messages", "error", status=503, times=None)
+    sandbox, registry = TwoPhaseSandbox(rng=Random(1)), Registry({"two-phase": two_phase})
+    async with world(pool, tmp_path, sandbox, policy=AT_ONCE, registry=registry) as here:
+        await fault(here, "POST /containers", "error", status=503, times=None)
         post = await here.post()
         for _ in range(5):
             await here.work()
@@ -88,7 +92,7 @@ async def test_a_platform_in_trouble_before_the_create_is_tried_again_and_gives_
         assert (delivery["state"], delivery["attempts"], delivery["failures"]) == ("failed", 5, 5)
         await here.hasten()
         await here.work()
-        assert calls(here, "POST", "/messages") == 5
+        assert calls(here, "POST", "/containers") == 5
 
 
 async def test_a_quota_defers_and_costs_no_failure(pool: Pool, tmp_path: Path) -> None:
@@ -150,7 +154,7 @@ async def test_a_repeated_key_makes_nothing_twice(pool: Pool, tmp_path: Path) ->
         await fault(here, "POST /messages", "reset_after", times=1)
         post = await here.post()
         await here.work()
-        assert (await here.delivery(post))["state"] == "retrying"
+        assert (await here.delivery(post))["state"] == "unconfirmed"
         await here.hasten()
         await here.work()
         live: Any = here.sandbox.live()

@@ -198,7 +198,7 @@ select before, unnest(string_to_array(afters, ' ')) from (values
     ('deferred', 'queued scheduled cancelled failed'),
     ('retrying', 'queued scheduled cancelled failed'),
     ('processing', 'publishing'),
-    ('unconfirmed', 'published retrying needs_review failed'),
+    ('unconfirmed', 'published processing retrying needs_review failed'),
     ('needs_review', 'published retrying failed'),
     ('published', 'unconfirmed'),
     ('failed', 'retrying')

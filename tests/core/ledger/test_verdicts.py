@@ -76,7 +76,7 @@ def test_five_failures_are_the_end() -> None:
 @pytest.mark.parametrize(
     ("certainty", "state"),
     [
-        ("key", State.RETRYING),
+        ("key", State.UNCONFIRMED),
         ("two-phase", State.UNCONFIRMED),
         ("read-back", State.UNCONFIRMED),
         ("none", State.NEEDS_REVIEW),
