@@ -115,6 +115,7 @@ def test_a_port_that_is_taken_is_refused_in_words_and_leaves_nothing(client: Cli
     ("part", "words"),
     [
         ("work", "server.cli work"),
+        ("sandbox-pinterest", "server.cli sandbox"),
         ("schedule", "server.cli schedule"),
         ("serve", "server.cli serve"),
         ("valkey", "valkey-server"),
