@@ -4,6 +4,7 @@ import asyncio
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -11,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 
 from core.sandbox import Sandbox
@@ -36,6 +38,23 @@ def process(name: str, environment: dict[str, str], log: Path) -> Iterator[subpr
             child.send_signal(signal.SIGCONT)
             child.terminate()
         assert child.wait(timeout=PATIENCE) in (0, -signal.SIGKILL), log.read_text()
+
+
+@contextmanager
+def api(environment: dict[str, str], log: Path) -> Iterator[str]:
+    """The API as a process, ready to answer; its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listener, log.open("ab") as sink:
+        fd = listener.fileno()
+        argv = [sys.executable, "-m", "server.cli", "serve", "--fd", str(fd)]
+        child = subprocess.Popen(argv, env=os.environ | environment, pass_fds=(fd,), stdout=sink, stderr=sink)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    try:
+        # The socket listens from the start: the first answer comes when the process is ready.
+        httpx.get(f"{url}/health", timeout=PATIENCE, trust_env=False).raise_for_status()
+        yield url
+    finally:
+        child.terminate()
+        assert child.wait(timeout=PATIENCE) == 0, log.read_text()
 
 
 @asynccontextmanager

@@ -88,6 +88,8 @@ with breaker as (
         order by due_at
         limit 2000
     ) w
+    order by turn, due_at
+    limit %(limit)s + 200
 ), ready as (
     select d.id, d.state from due join deliveries d on d.id = due.id
     where d.state in ('queued', 'processing', 'unconfirmed') and d.due_at <= now()

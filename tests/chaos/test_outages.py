@@ -1,121 +1,101 @@
 """Redis emptied or killed, PostgreSQL restarted, workers frozen: nothing is lost and nothing goes out twice."""
 
-import asyncio
-import os
 import random
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
-import redis
 
 from adapters.pinterest.sandbox import PinterestSandbox
-from core.database.migrate import migrate
 from core.database.pool import open_pool
-from core.embedded.servers import EmbeddedServers
-from core.embedded.supervisor import Supervisor
-from tests.chaos.test_kills import BOUNDLESS, fill, verdict
-from tests.fleet import Fleet, process, running_world, until
-from tests.world import World
+from tests.chaos.ground import Ground, ground
+from tests.chaos.tally import all_out, record, tally
+from tests.chaos.test_kills import BOUNDLESS
+from tests.fleet import Fleet, ended, process, running_world, until
+from tests.world import Pool, World
 
-DELIVERIES = 60
-
-
-class Ground:
-    """Servers of the test's own, which may be killed."""
-
-    def __init__(self, servers: EmbeddedServers, supervisor: Supervisor) -> None:
-        self.servers = servers
-        self._supervisor = supervisor
-
-    def flush(self) -> None:
-        redis.Redis.from_url(self.servers.redis_url).flushall()
-
-    def end(self, name: str, number: signal.Signals) -> None:
-        """End a server by a signal, and start it again."""
-        (child,) = (child for child in self._supervisor.running if child.name == name)
-        os.kill(child.pid, number)
-        ended = self._supervisor.wait_any(30.0)
-        assert ended is child
-        self.servers.revive(child)
+CREATE = "POST /v5/pins"
 
 
-@asynccontextmanager
-async def ground(folder: Path) -> AsyncIterator[Ground]:
-    supervisor = Supervisor()
-    with EmbeddedServers(folder / "servers", durable=True, supervisor=supervisor) as servers:
-        migrate(servers.database_url)
-        yield Ground(servers, supervisor)
-
-
-async def survive(folder: Path, harm: Callable[[Ground], None]) -> None:
-    async with ground(folder) as here_below, open_pool(here_below.servers.database_url, size=4, name="test") as pool:
-        urls = (here_below.servers.database_url, here_below.servers.redis_url)
+async def survive(
+    folder: Path, fault: str, harms: Sequence[Callable[[Ground], Awaitable[None]]], *, deliveries: int
+) -> None:
+    """Do one harm after another in the middle, and let everything go out."""
+    async with ground(folder) as below, open_pool(below.servers.database_url, size=4, name="test") as pool:
+        urls = (below.servers.database_url, below.servers.redis_url)
         sandbox = PinterestSandbox(rng=random.Random(1), limits=BOUNDLESS)
-        settings = {"lease": 3.0, "readback": "1,2,4", "in_flight": 8}
+        settings: dict[str, Any] = {"lease": 3.0, "readback": "1,2,4", "in_flight": 8}
         async with running_world(pool, folder / "state", sandbox, *urls, **settings) as (here, environment):
-            sandbox.faults.add({"on": "POST /v5/pins", "fault": "slow", "times": None, "seconds": 0.2})
-            await fill(here, DELIVERIES)
+            await here.fault(CREATE, "slow", seconds=0.2)
+            await here.fill(deliveries)
             log = folder / "log"
             with process("schedule", environment, log), process("work", environment, log):
-                await until(lambda: some_published(here))
-                harm(here_below)
-                await until(lambda: all_published(here))
-            found = await verdict(here)
-        assert found == {"deliveries": DELIVERIES, "live": DELIVERIES} | dict.fromkeys(
-            ("duplicates", "lost", "unknown", "stuck", "failed", "in review"), 0
-        )
+                for number, harm in enumerate(harms):
+                    await until(partial(published, here, 5 + number * deliveries // len(harms)))
+                    await harm(below)
+                await until(lambda: ended(here), patience=600.0)
+            found = await tally(here)
+    record(f"{fault}, {below.kills} times", runs=1, found=found)
+    assert found == all_out(deliveries)
 
 
-async def some_published(here: World) -> bool:
-    return bool((await here.rows("select count(*) as n from deliveries where state = 'published'"))[0]["n"] >= 5)
-
-
-async def all_published(here: World) -> bool:
+async def published(here: World, least: int) -> bool:
+    """Whether so many are out already."""
     try:
-        return bool((await here.rows("select count(*) as n from deliveries where state <> 'published'"))[0]["n"] == 0)
+        rows = await here.rows("select count(*) as n from deliveries where state = 'published'")
     except psycopg.OperationalError:
         return False
+    return bool(rows[0]["n"] >= least)
 
 
-async def test_redis_emptied_in_the_middle(tmp_path: Path) -> None:
-    await survive(tmp_path, lambda servers: servers.flush())
+HARMS: dict[str, Callable[[Ground], Awaitable[None]]] = {
+    "Redis emptied": lambda below: below.flush(),
+    "Redis killed and started again": lambda below: below.end("valkey", signal.SIGKILL),
+    "PostgreSQL restarted": lambda below: below.end("postgres", signal.SIGINT),
+    "PostgreSQL killed and started again": lambda below: below.end("postgres", signal.SIGKILL),
+}
 
 
-async def test_redis_killed_in_the_middle(tmp_path: Path) -> None:
-    await survive(tmp_path, lambda servers: servers.end("valkey", signal.SIGKILL))
+async def test_servers_that_go_away_in_the_middle_cost_nothing(tmp_path: Path) -> None:
+    await survive(tmp_path, "each of these", list(HARMS.values()), deliveries=80)
 
 
-async def test_postgresql_restarted_in_the_middle(tmp_path: Path) -> None:
-    await survive(tmp_path, lambda servers: servers.end("postgres", signal.SIGINT))
+@pytest.mark.big
+@pytest.mark.parametrize("harm", HARMS)
+async def test_a_server_that_goes_away_ten_times_costs_nothing(tmp_path: Path, harm: str) -> None:
+    await survive(tmp_path, harm, [HARMS[harm]] * 10, deliveries=1000)
 
 
-async def test_postgresql_killed_in_the_middle(tmp_path: Path) -> None:
-    await survive(tmp_path, lambda servers: servers.end("postgres", signal.SIGQUIT))
-
-
-@pytest.mark.engine
-async def test_workers_frozen_past_their_lease_send_nothing_late(
-    pool: psycopg.AsyncConnection, tmp_path: Path, database_url: str, redis_url: str
+async def freeze(
+    pool: Pool, folder: Path, database_url: str, redis_url: str, *, deliveries: int, freezes: int, seed: int
 ) -> None:
-    sandbox = PinterestSandbox(rng=random.Random(1), limits=BOUNDLESS)
-    settings = {"lease": 1.0, "readback": "1,2,4", "in_flight": 8}
-    async with running_world(pool, tmp_path, sandbox, database_url, redis_url, **settings) as (here, environment):  # type: ignore[arg-type]
-        sandbox.faults.add({"on": "POST /v5/pins", "fault": "slow", "times": None, "seconds": 0.2})
-        await fill(here, DELIVERIES)
-        log = tmp_path / "log"
+    sandbox = PinterestSandbox(rng=random.Random(seed), limits=BOUNDLESS)
+    settings: dict[str, Any] = {"lease": 1.0, "readback": "1,2,4", "in_flight": 8}
+    async with running_world(pool, folder, sandbox, database_url, redis_url, **settings) as (here, environment):
+        await here.fault(CREATE, "slow", seconds=0.2)
+        await here.fill(deliveries)
+        log = folder / "log"
         with process("schedule", environment, log):
-            fleet = Fleet(2, environment, log, seed=1)
+            fleet = Fleet(2, environment, log, seed)
             try:
-                await until(lambda: some_published(here))
-                for _ in range(4):
+                await until(partial(published, here, 5))
+                while fleet.freezes < freezes and not await ended(here):
                     await fleet.freeze_one(1.5)
-                    await asyncio.sleep(0.1)
-                await until(lambda: all_published(here))
+                await until(lambda: ended(here), patience=600.0)
             finally:
                 fleet.stop()
-        found = await verdict(here)
-    assert (found["live"], found["duplicates"], found["lost"]) == (DELIVERIES, 0, 0)
+        found = await tally(here)
+    record(f"workers frozen past their lease, {fleet.freezes} times (seed {seed})", runs=1, found=found)
+    assert found == all_out(deliveries)
+
+
+@pytest.mark.big
+@pytest.mark.engine
+async def test_workers_frozen_again_and_again_double_nothing(
+    pool: Pool, tmp_path: Path, database_url: str, redis_url: str
+) -> None:
+    await freeze(pool, tmp_path, database_url, redis_url, deliveries=1000, freezes=60, seed=7)

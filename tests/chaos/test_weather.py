@@ -1,0 +1,85 @@
+"""A platform that is hard to read: clocks that are off, lists that lag, texts that are cut, connections that drop."""
+
+import base64
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import httpx
+import pytest
+
+from adapters.pinterest.sandbox import PinterestSandbox
+from adapters.pinterest.wire import PAGE_SIZE
+from core.sandbox.picture import sample_picture
+from tests.chaos.tally import all_out, record, tally, things
+from tests.chaos.test_kills import BOUNDLESS
+from tests.chaos.test_unclear import CREATE, SOON
+from tests.world import Clock, Pool, World, world
+
+pytestmark = pytest.mark.engine
+
+WEATHERS: dict[str, dict[str, Any]] = {
+    "clock 30 s ahead": {"clockOffset": 30},
+    "clock 30 s behind": {"clockOffset": -30},
+    "clock an hour ahead": {"clockOffset": 3600},
+    "clock an hour behind": {"clockOffset": -3600},
+    "lists 3 s late": {"listLag": 3},
+    "texts trimmed and escaped": {"trimTexts": 25},
+    "lists shuffled": {"order": "shuffled"},
+    "lists oldest first": {"order": "oldest"},
+    "idle connections dropped": {"idleSeconds": 0.01},
+    "all of it": {"clockOffset": 30, "listLag": 3, "trimTexts": 25, "order": "shuffled", "idleSeconds": 0.01},
+}
+MARK = "Mum's  <best> & only"
+"""A beginning of texts that a platform may spell otherwise."""
+
+
+async def weathered(pool: Pool, folder: Path, weather: str, *, deliveries: int, seed: int) -> None:
+    """Let posts meet faults of every kind in this weather."""
+    async with world(pool, folder, PinterestSandbox(rng=Random(seed), clock=Clock()), **SOON) as here:
+        await here.weather(**WEATHERS[weather])
+        for kind, more in {"error_after": {"status": 500}, "error": {"status": 500}, "reset_after": {}}.items():
+            await here.fault(CREATE, kind, probability=0.3, times=deliveries // 2, **more)
+        await here.fill(deliveries, MARK)
+        await here.to_the_end()
+        found = await tally(here)
+    record(f"{weather}, with every third create unclear (seed {seed})", runs=1, found=found)
+    assert found == all_out(deliveries)
+
+
+async def pin_by_hand(here: World, count: int) -> None:
+    """Pins that are none of ours."""
+    picture = base64.b64encode(sample_picture()).decode()
+    source = {"source_type": "image_base64", "content_type": "image/png", "data": picture}
+    headers = {"Authorization": f"Bearer {here.account.token}"}
+    async with httpx.AsyncClient(base_url=here.sandbox_url, headers=headers) as client:
+        for number in range(count):
+            body = {"board_id": here.account.channel, "title": f"By hand {number}", "media_source": source}
+            (await client.post("/v5/pins", json=body)).raise_for_status()
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest", "shuffled"])
+async def test_a_pin_is_found_on_any_page_of_a_list_in_any_order(pool: Pool, tmp_path: Path, order: str) -> None:
+    clock = Clock()
+    sandbox = PinterestSandbox(rng=Random(1), clock=clock, limits=BOUNDLESS)
+    async with world(pool, tmp_path, sandbox, **SOON) as here:
+        clock.travelled = -3600.0
+        await pin_by_hand(here, PAGE_SIZE + 50)
+        clock.travelled = 0.0
+        await here.weather(order=order)
+        await here.fault(CREATE, "error_after", status=500, times=1)
+        await here.fill(1)
+        await here.to_the_end()
+        assert (await here.rows("select state from deliveries")) == [{"state": "published"}]
+        assert len(things(here)) == PAGE_SIZE + 51
+
+
+@pytest.mark.parametrize("weather", WEATHERS)
+async def test_everything_goes_out_once_in_any_weather(pool: Pool, tmp_path: Path, weather: str) -> None:
+    await weathered(pool, tmp_path, weather, deliveries=12, seed=1)
+
+
+@pytest.mark.big
+@pytest.mark.parametrize("weather", WEATHERS)
+async def test_very_much_goes_out_once_in_any_weather(pool: Pool, tmp_path: Path, weather: str) -> None:
+    await weathered(pool, tmp_path, weather, deliveries=400, seed=7)
