@@ -62,9 +62,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name, text in environ.items():
             if name in names:
                 values[names[name]] = text
+            elif name.startswith(f"{PREFIX}TEST_"):
+                continue
             elif name.startswith(PREFIX) and name.endswith("_URL"):
                 values["hosts"][name] = text.rstrip("/")
-            elif name.startswith(PREFIX) and not name.startswith(f"{PREFIX}TEST_"):
+            elif name.startswith(PREFIX):
                 raise Misconfigured(f"There is no setting {name}{nearest(name, names) or '; take it out.'}")
         missing = [variable(f.name) for f in msgspec.structs.fields(cls) if f.required and not values.get(f.name)]
         if missing:
