@@ -14,7 +14,7 @@ help: ## List what there is
 
 setup: $(DEV) ## Make the virtual environment, from the lock files
 
-$(RUN): requirements.lock pyproject.toml
+$(RUN): requirements.lock pyproject.toml fingerpost.py
 	@$(PYTHON) -c 'import sys; sys.exit("Fingerpost needs Python 3.11 or later: make PYTHON=python3.11 …" if sys.version_info < (3, 11) else 0)'
 	@echo "installing into $(VENV) …"
 	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || $(PYTHON) -m venv --clear --without-pip $(VENV)
@@ -36,8 +36,8 @@ format: $(DEV) ## Put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: $(DEV) ## All tests that need Python alone
-	$(BIN)/python -m pytest -m "not e2e and not big"
+test: $(DEV) ## All tests that need Python alone, on all cores
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not e2e and not big"
 
 e2e: $(DEV) ## Tests with npm and real clients
 	$(BIN)/python -m pytest -m e2e

@@ -3,8 +3,11 @@
 import importlib
 from typing import TYPE_CHECKING
 
+from core.abilities import Aftercare, ChannelFields, Figures, Insights, Live, Places, Section, Watched
 from core.adapter import Adapter, Certainty, Fill, Pending, Profile, Published
-from core.answers import by_status, retry_after
+from core.answers import by_status, quota_left, reset_in, retry_after
+from core.connect import Field, Form, OAuth, Tokens, jwt_seconds
+from core.counting import Counter
 from core.errors import (
     BrokenAdapter,
     FingerpostError,
@@ -16,57 +19,93 @@ from core.errors import (
     Unavailable,
 )
 from core.hook import hookimpl
-from core.limits import Limits, MediaLimits, Quota
-from core.post import Account, Block, Channel, Draft, Media, Url
+from core.limits import FileLimits, Limits, MediaLimits, Quota, Remaining, TextLimit
+from core.post import Account, Block, Channel, Draft, Media, Privacy, Url
+from core.refusals import Refusal, refused, told_by
 from core.rules import rule
 from core.session import Session
+from core.streams import Body, MediaFile, form_body, json_body
 
 if TYPE_CHECKING:
-    from core.sandbox import Lifespan, RunningSandbox, Sandbox, Seed, json_answer, route_of, running
+    from core.conformance import AdapterConformance
+    from core.sandbox import Exchange, Fault, Lifespan, RunningSandbox, Sandbox, Seed, json_answer, route_of, running
 
 __all__ = [
     "Account",
     "Adapter",
+    "AdapterConformance",
+    "Aftercare",
     "Block",
+    "Body",
     "BrokenAdapter",
     "Certainty",
     "Channel",
+    "ChannelFields",
+    "Counter",
     "Draft",
+    "Exchange",
+    "Fault",
+    "Field",
+    "Figures",
+    "FileLimits",
     "Fill",
     "FingerpostError",
+    "Form",
+    "Insights",
     "Lifespan",
     "Limits",
+    "Live",
     "Media",
+    "MediaFile",
     "MediaLimits",
     "NotAuthorized",
+    "OAuth",
     "OutcomeUnknown",
     "Pending",
+    "Places",
+    "Privacy",
     "Profile",
     "PublishError",
     "Published",
     "Quota",
     "RateLimited",
+    "Refusal",
     "Rejected",
+    "Remaining",
     "RunningSandbox",
     "Sandbox",
+    "Section",
     "Seed",
     "Session",
+    "TextLimit",
+    "Tokens",
     "Unavailable",
     "Url",
+    "Watched",
     "by_status",
+    "form_body",
     "hookimpl",
     "json_answer",
+    "json_body",
+    "jwt_seconds",
+    "quota_left",
+    "refused",
+    "reset_in",
     "retry_after",
     "route_of",
     "rule",
     "running",
+    "told_by",
 ]
 
-_SANDBOX = frozenset({"Lifespan", "RunningSandbox", "Sandbox", "Seed", "json_answer", "route_of", "running"})
+_SANDBOX = frozenset(
+    {"Exchange", "Fault", "Lifespan", "RunningSandbox", "Sandbox", "Seed", "json_answer", "route_of", "running"}
+)
+_LATE = {"AdapterConformance": "core.conformance"} | dict.fromkeys(_SANDBOX, "core.sandbox")
 
 
 def __getattr__(name: str) -> object:
-    """Names of the sandbox are imported when asked for: they bring an HTTP server, which no adapter needs."""
-    if name in _SANDBOX:
-        return getattr(importlib.import_module("core.sandbox"), name)
+    """Names for tests are imported when asked for: they bring an HTTP server, which no adapter needs."""
+    if name in _LATE:
+        return getattr(importlib.import_module(_LATE[name]), name)
     raise AttributeError(f"module 'fingerpost' has no attribute {name!r}")

@@ -8,14 +8,25 @@ from typing import Any
 import click
 from rich.console import Console
 
-from bench import accept, publish
+from bench import accept, check, governor, lists, media, publish, schedule, start, webhooks
+from bench.chart import draw
 from bench.machine import circumstances
 from bench.place import Place, open_place
 from bench.results import Result, table, write
 from bench.rounds import FULL, QUICK, Plan, Say
 from core.embedded.supervisor import heed_first_signal
 
-BENCHES: dict[str, Callable[[Place, Plan, Say], list[Result]]] = {"accept": accept.run, "publish": publish.run}
+BENCHES: dict[str, Callable[[Place, Plan, Say], list[Result]]] = {
+    "accept": accept.run,
+    "check": check.run,
+    "governor": governor.run,
+    "publish": publish.run,
+    "schedule": schedule.run,
+    "webhooks": webhooks.run,
+    "media": media.run,
+    "lists": lists.run,
+    "start": start.run,
+}
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -39,7 +50,7 @@ def main(names: tuple[str, ...], quick: bool, out: Path | None) -> None:
             results += BENCHES[name](place, QUICK if quick else FULL, say)
     write(path, results, facts)
     console.print(table(results))
-    console.print(f"Written to {path}")
+    console.print("Written to " + ", ".join(map(str, [path, *draw(path, results)])))
 
 
 def _told(machine: dict[str, Any]) -> str:

@@ -1,5 +1,8 @@
-"""Accepting a post: durable `POST /api/v1/post/` with two platforms, beside an echo and a plain INSERT."""
+"""Accepting a post: durable `POST /api/v1/post/` with two platforms, beside an echo, an INSERT and the usual way."""
 
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import uuid4
@@ -17,6 +20,7 @@ from server.serve import bound
 
 MANY = 32
 OURS, ECHO, INSERT = "fingerpost", "echo of the body", "INSERT of the body"
+USUAL = "FastAPI, SQLAlchemy and Celery, the same checks"
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,14 +38,21 @@ def run(place: Place, plan: Plan, say: Say) -> list[Result]:
     with (
         bound("127.0.0.1", 0) as here,
         bound("127.0.0.1", 0) as there,
+        bound("127.0.0.1", 0) as elsewhere,
         place.process("serve", "server.cli", "serve", listener=here) as ours,
-        place.process("plain", "bench.plain", listener=there) as plain,
+        place.process("plain", "bench.baselines.plain", listener=there) as plain,
+        _usual(place, tenant, elsewhere) as usual,
     ):
         servers = {
             OURS: (ours, f"{url_of(here)}/api/v1/post/"),
             ECHO: (plain, f"{url_of(there)}/echo"),
             INSERT: (plain, f"{url_of(there)}/insert"),
+            USUAL: (usual, f"{url_of(elsewhere)}/api/v1/post/"),
         }
+        for _, url in servers.values():
+            loaded(place, Task(url=url, body=body, keys=tenant.keys, connections=MANY, number=plan.posts))
+        place.settle()
+        place.settle(place.url_of("usual"))
         for connections in (MANY, 1):
             say(f"accept: {connections} connection{'s' if connections > 1 else ''}")
             task = Task(
@@ -54,6 +65,15 @@ def run(place: Place, plan: Plan, say: Say) -> list[Result]:
             found = interleaved(plan.rounds, loads, say=say, words=_words)
             results += _many(found) if connections == MANY else _one(found)
     return results
+
+
+@contextmanager
+def _usual(place: Place, tenant: Tenant, listener: socket.socket) -> Iterator[Child]:
+    """The usual way, with a database of its own on the same server."""
+    settings = {"DATABASE_URL": place.database("usual", schema=False)}
+    arguments = ("bench.baselines.usual", msgspec.json.encode(tenant).decode())
+    with place.process("usual", *arguments, listener=listener, settings=settings) as usual:
+        yield usual
 
 
 def request_body(tenant: Tenant, *platforms: str) -> str:
@@ -93,7 +113,9 @@ def _many(found: dict[str, list[Run]]) -> list[Result]:
     return [
         compared(name, "/s", rates[OURS], rates[ECHO], against=ECHO, goal=most),
         compared(name, "/s", rates[OURS], rates[INSERT], against=INSERT, goal=Goal(of="ratio", sense="≥", bound=1.3)),
+        compared(name, "/s", rates[OURS], rates[USUAL], against=USUAL, goal=Goal(of="ratio", sense="≥", bound=8)),
         compared("server CPU a post", "ms", costs[OURS], costs[INSERT], against=INSERT, goal=None),
+        compared("server CPU a post", "ms", costs[OURS], costs[USUAL], against=USUAL, goal=None),
     ]
 
 

@@ -11,8 +11,8 @@ import psycopg
 import redis
 
 PACKAGES = (
-    "fingerpost", "aiohttp", "dramatiq", "httptools", "httpx", "httpx-aiohttp", "litestar", "msgspec", "psycopg",
-    "redis", "uvicorn", "uvloop",
+    "fingerpost", "aiohttp", "asyncpg", "celery", "dramatiq", "fastapi", "httptools", "httpx", "httpx-aiohttp",
+    "litestar", "msgspec", "psycopg", "pydantic", "redis", "sqlalchemy", "uvicorn", "uvloop",
 )  # fmt: skip
 """The packages whose versions tell in the figures."""
 

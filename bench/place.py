@@ -9,9 +9,12 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
+import psycopg
+from psycopg import sql
 
 from core.accounts.accounts import Accounts
 from core.adapter import Profile
@@ -21,6 +24,7 @@ from core.embedded.servers import EmbeddedServers
 from core.embedded.supervisor import Child, Supervisor
 from core.post import Channel
 from core.registry import Registry
+from core.tenants.keys import ApiKeys
 from core.tenants.tenants import Tenants
 from core.vault import Vault
 
@@ -35,6 +39,7 @@ BOARD = Channel(id="549755885175", name="Bench")
 class Tenant(msgspec.Struct, frozen=True, kw_only=True):
     """Whose posts are measured: a team with one account on each platform, and the keys of its organization."""
 
+    organization_id: str
     team_id: str
     keys: list[str]
 
@@ -48,18 +53,33 @@ class Place:
         self.redis_url = servers.redis_url
         self._supervisor = supervisor
         self._master_keys = Vault.generate()
+        self.vault = Vault.parse(self._master_keys)
         outside = {name: value for name, value in os.environ.items() if not name.startswith("FINGERPOST_")}
         self._environment = outside | {
             "DATABASE_URL": servers.database_url,
             "REDIS_URL": servers.redis_url,
             "FINGERPOST_MASTER_KEYS": self._master_keys,
+            # Callers are counted, and none is held up.
+            "FINGERPOST_API_CALLS": "10000000",
             "FINGERPOST_STATE": str(folder / "files"),
             **nowhere(),
         }
 
-    def tenant(self, *platforms: str) -> Tenant:
+    def tenant(self, *platforms: str, database_url: str = "") -> Tenant:
         """A new tenant with an account on each platform. The accounts are rows; no platform is asked."""
-        return asyncio.run(self._tenant(platforms))
+        return asyncio.run(self._tenant(platforms, database_url or self.database_url))
+
+    def database(self, name: str, *, schema: bool = True) -> str:
+        """Another database on the server, with our schema in it or empty; its URL."""
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            connection.execute(sql.SQL("create database {}").format(sql.Identifier(name)))
+        if schema:
+            migrate(self.url_of(name))
+        return self.url_of(name)
+
+    def url_of(self, database: str) -> str:
+        """Where a database of that name is."""
+        return urlsplit(self.database_url)._replace(path=f"/{database}").geturl()
 
     @contextmanager
     def process(
@@ -92,6 +112,14 @@ class Place:
             raise
         finally:
             self._supervisor.stop(child, signal.SIGTERM, PATIENCE_SECONDS)
+
+    def settle(self, database_url: str = "") -> None:
+        """Let PostgreSQL take stock of the tables, as its autovacuum does about once a minute.
+
+        What it believes of a table that was empty a moment ago makes poor plans, and tells nothing of later.
+        """
+        with psycopg.connect(database_url or self.database_url, autocommit=True) as connection:
+            connection.execute("vacuum analyze")
 
     def answer(self, name: str, *arguments: str) -> bytes:
         """What a Python module that has only something to do has written when it is done."""
@@ -127,9 +155,10 @@ class Place:
     def _tail(self, name: str) -> str:
         return "\n".join(self._log(name).read_text(errors="replace").splitlines()[-12:])
 
-    async def _tenant(self, platforms: Sequence[str]) -> Tenant:
-        async with open_pool(self.database_url, size=1, name="bench") as pool:
-            tenants, accounts = Tenants(pool), Accounts(pool, Vault.parse(self._master_keys))
+    async def _tenant(self, platforms: Sequence[str], database_url: str) -> Tenant:
+        async with open_pool(database_url, size=1, name="bench") as pool:
+            tenants, accounts = Tenants(pool), Accounts(pool, self.vault)
+            api_keys = ApiKeys(pool)
             organization_id = await tenants.create_organization("Bench")
             team = await tenants.create_team(organization_id, "Bench")
             for platform in platforms:
@@ -141,8 +170,8 @@ class Place:
                     channels=[BOARD],
                     access_token="bench",
                 )
-            keys = [(await tenants.create_key(organization_id, f"bench {n}")).secret for n in range(KEYS)]
-            return Tenant(team_id=str(team.id), keys=keys)
+            keys = [(await api_keys.create(organization_id, f"bench {n}")).secret for n in range(KEYS)]
+            return Tenant(organization_id=str(organization_id), team_id=str(team.id), keys=keys)
 
 
 @contextmanager

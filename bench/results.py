@@ -24,6 +24,17 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
         figure = value if self.of == "value" else ratio
         return figure >= self.bound if self.sense == "≥" else figure <= self.bound
 
+    def standing(self, *, value: float, ratio: float) -> float:
+        """How far a result has come: 1 at the bound, 2 where it is twice as good."""
+        figure = value if self.of == "value" else ratio
+        return figure / self.bound if self.sense == "≥" else self.bound / max(figure, 1e-9)
+
+    @classmethod
+    def parse(cls, text: str) -> "Goal":
+        """The goal that is written so."""
+        of, sense, bound = text.split()
+        return msgspec.convert({"of": of, "sense": sense, "bound": float(bound)}, cls)
+
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the table. `ratio` is the median of the rounds' own ratios, `spread` the least and the greatest."""
@@ -38,6 +49,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     against: str
     spread: tuple[float, float]
     rounds: int
+
+    @property
+    def bound(self) -> Goal | None:
+        """Its goal, taken apart."""
+        return Goal.parse(self.goal) if self.goal else None
 
 
 def compared(

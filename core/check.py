@@ -25,13 +25,17 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
-    """One delivery to be: a block at an account, and the draft that the adapter makes of it."""
+    """One delivery to be: a block at an account, the draft that the adapter makes of it, and whether that may go out.
+
+    That of a post which is a draft may not be finished, and is not `sound` then.
+    """
 
     platform: str
     position: int
     block: dict[str, Any]
     account: Account | None
     draft: Draft[Any] | None
+    sound: bool
 
 
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +45,11 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     request: PostRequest | None
     post_date: datetime | None
     planned: tuple[Planned, ...]
+
+    @property
+    def fitted(self) -> tuple[Finding, ...]:
+        """How pictures will be changed so that they fit; each is among the warnings as well."""
+        return tuple(finding for finding in self.report.warnings if finding.code == "media_fitted")
 
 
 def check(body: object, adapters: Mapping[str, AnyAdapter], facts: Facts) -> Checked:
@@ -140,8 +149,10 @@ def _blocks(
         for account in accounts:
             made = drafted(adapter, shared, block or {}, path=path, account=account, uploads=facts.uploads)
             findings += made.findings
+            kept = {**(block or {}), **made.settled}
+            sound = account is not None and not Report(made.findings).errors
             plan.append(
-                Planned(platform=platform, position=index, block=block or {}, account=account, draft=made.draft)
+                Planned(platform=platform, position=index, block=kept, account=account, draft=made.draft, sound=sound)
             )
         if comment := _first_comment(platform, sent):
             findings.append(comment)

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import inspect
 
 from core.findings import Finding, Path, nearest
+from core.soundness import made_of_sound
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -25,6 +26,8 @@ def _type_info(kind: type) -> inspect.Type:
 
 def convert(kind: type[S], value: object, path: Path = ()) -> tuple[S | None, list[Finding]]:
     """Convert decoded JSON into `kind`: the Struct, or None with an error for each fault; warnings come with either."""
+    if (made := made_of_sound(kind, value)) is not None:
+        return made, []
     findings = list(_walk(_type_info(kind), value, path))
     if any(finding.severity == "error" for finding in findings):
         return None, findings
@@ -33,6 +36,8 @@ def convert(kind: type[S], value: object, path: Path = ()) -> tuple[S | None, li
 
 def convert_sound(kind: type[S], value: dict[str, Any], path: Path = ()) -> tuple[S | None, list[Finding]]:
     """Like `convert`, but leaves the faulty fields out and makes the Struct of what is sound, if that is enough."""
+    if (made := made_of_sound(kind, value)) is not None:
+        return made, []
     findings = list(_walk(_type_info(kind), value, path))
     faulty = {f.path[len(path)] for f in findings if f.severity == "error" and len(f.path) > len(path)}
     try:

@@ -1,6 +1,6 @@
 """From a post and a block to a draft: the shared part filled in, media resolved, every fault of it found."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,10 +8,16 @@ import msgspec
 from core.adapter import Adapter
 from core.convert import convert_sound
 from core.findings import Finding, Path
-from core.limits import MediaLimits
+from core.limits import MediaLimits, TextLimit
+from core.media.fitting import plan
+from core.media.rules import count_findings, file_findings, fitted_finding, way_findings
 from core.post import Account, Block, Draft, Media
+from core.texts import shorten, text_findings
 
 AnyAdapter = Adapter[Any]
+
+_Placed = tuple[Media, Path]
+"""A file of a draft, and where the request names it."""
 
 
 class Shared(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -20,21 +26,30 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     title: str = ""
     text: str | None = None
     link: str | None = None
+    alt_text: str | None = None
     upload_ids: list[str] | None = None
     media_urls: list[str] | None = None
+    media_fit: str = "safe"
+    adapt: str = "error"
 
     @classmethod
     def of(cls, sent: Mapping[str, Any], faulty: Collection[object] = ()) -> "Shared":
         """The shared part of a request as it was sent, without its `faulty` fields."""
-        names = {field.encode_name for field in msgspec.structs.fields(cls)}
+        names = cls.__struct_encode_fields__
         return msgspec.convert({k: v for k, v in sent.items() if k in names and k not in faulty}, cls)
 
 
 class Drafted(msgspec.Struct, frozen=True, kw_only=True):
-    """A draft, or None where too little was sound to make one; and all findings on it."""
+    """A draft, or None where too little was sound to make one; and all findings on it.
+
+    `settled` are fields of the block that were filled in from what may change later, such as an upload's alt text, or a
+    text cut to what the account's server allows today: a post that is looked for on a platform has to be the one that
+    was sent there, and one that goes out the one that was shown. So they are kept with its block.
+    """
 
     draft: Draft[Any] | None
     findings: tuple[Finding, ...]
+    settled: dict[str, str] = {}
 
 
 def drafted(
@@ -46,42 +61,102 @@ def drafted(
     account: Account | None,
     uploads: Mapping[str, Media],
 ) -> Drafted:
-    """What `adapter` makes of a block found at `path`, with the findings a reader of the request needs."""
-    filled, origins, findings = _filled(adapter, shared, dict(block), path)
+    """What `adapter` makes of a block found at `path`, with the findings a reader of the request needs.
+
+    `uploads` are those of the team by id, and what was fetched from public URLs by its URL.
+    """
+    filled, origins, findings = _filled(adapter, shared, dict(block), path, _alt_text(block, shared, uploads, path))
+    settled = {name: filled[name] for name, origin in origins.items() if "uploadIds" in origin}
+    if shared.adapt == "shorten":
+        cut = _shortened(adapter, shared, filled, origins, account)
+        findings += [_cut_finding(shared, text, (*path, field)) for field, text in cut.items()]
+        filled, settled = {**filled, **cut}, {**settled, **cut}
     sound, faults = convert_sound(adapter.block, filled, path)
     faulty = {fault.path[len(path)] for fault in faults if fault.severity == "error" and len(fault.path) > len(path)}
     faults = [_at_origin(fault, origins, len(path)) for fault in faults]
     findings += faults
     if sound is None:
-        return Drafted(draft=None, findings=tuple(findings))
-    media, media_faults = _media(sound, shared, path, uploads)
+        return Drafted(draft=None, findings=tuple(findings), settled=settled)
+    limits = adapter.limits_of(account)
+    placed, media_faults = _media(sound, shared, path, uploads)
     findings += media_faults
-    draft = Draft[Any](title=shared.title, block=sound, media=media, account=account)
     if not media_faults:
-        findings += _media_findings(adapter.limits.media, media, path)
+        placed, media_findings = _fitted(limits.media, placed, path, fit=shared.media_fit != "off")
+        findings += media_findings
+    draft = Draft[Any](title=shared.title, block=sound, media=tuple(item for item, _ in placed), account=account)
+    too_long = list(_text_findings(adapter, limits.texts, draft, path, faulty))
+    findings += [_at_origin(finding, origins, len(path)) for finding in too_long]
+    faulty |= {finding.path[len(path)] for finding in too_long}
     findings += _rule_findings(adapter, draft, path, faulty)
-    return Drafted(draft=draft, findings=tuple(findings))
+    return Drafted(draft=draft, findings=tuple(findings), settled=settled)
+
+
+def _alt_text(
+    block: Mapping[str, Any], shared: Shared, uploads: Mapping[str, Media], path: Path
+) -> tuple[str | None, Path]:
+    """What the media show, as the post says or else the first of its uploads; and where that stands."""
+    if shared.alt_text:
+        return shared.alt_text, ("altText",)
+    own = bool(block.get("uploadIds") or block.get("mediaUrls"))
+    named = block.get("uploadIds") if own else shared.upload_ids
+    first = named[0] if isinstance(named, list) and named else None
+    media = uploads.get(first) if isinstance(first, str) else None
+    return (media.alt_text if media else None), (*(path if own else ()), "uploadIds", 0)
 
 
 def _filled(
-    adapter: AnyAdapter, shared: Shared, block: dict[str, Any], path: Path
+    adapter: AnyAdapter, shared: Shared, block: dict[str, Any], path: Path, alt_text: tuple[str | None, Path]
 ) -> tuple[dict[str, Any], dict[str, Path], list[Finding]]:
     origins: dict[str, Path] = {}
     findings: list[Finding] = []
     for fill in adapter.fills:
-        source: str | None = getattr(shared, fill.source)
-        if block.get(fill.field) is not None or not source:
+        is_alt_text = fill.source == "alt_text"
+        source: str | None = alt_text[0] if is_alt_text else getattr(shared, fill.source)
+        has = block.get(fill.field)
+        if not source or (has is not None and not fill.below):
             continue
         value = fill.part(source)
+        if isinstance(has, str) and has:
+            value = has if value in has else f"{has}\n\n{value}"
         if not value or (fill.if_it_fits and convert_sound(adapter.block, {fill.field: value})[1]):
             continue
         block[fill.field] = value
-        origins[fill.field] = (fill.source,)
+        if has is None:
+            origins[fill.field] = alt_text[1] if is_alt_text else (fill.source,)
         if fill.warning:
             findings.append(
                 Finding(code="filled_in", path=(*path, fill.field), message=fill.warning, severity="warning")
             )
     return block, origins, findings
+
+
+def _shortened(
+    adapter: AnyAdapter, shared: Shared, filled: Mapping[str, Any], origins: Mapping[str, Path], account: Account | None
+) -> dict[str, str]:
+    """The fields that the shared text was put into and is too long for, each with as much of it as fits."""
+    limits = adapter.limits_of(account).texts
+    cut: dict[str, str] = {}
+    for field in (field for field, origin in origins.items() if origin == ("text",)):
+
+        def fits(text: str, field: str = field) -> bool:
+            block, faults = convert_sound(adapter.block, {**filled, field: text})
+            if block is None or any(fault.path[:1] == (field,) and fault.severity == "error" for fault in faults):
+                return False
+            draft = Draft[Any](title=shared.title, block=block, account=account)
+            own = [limit for limit in limits if limit.field == field]
+            return not any(_text_findings(adapter, own, draft, (), ()))
+
+        text = shorten(filled[field], fits)
+        if text and text != filled[field]:
+            cut[field] = text
+    return cut
+
+
+def _cut_finding(shared: Shared, text: str, path: Path) -> Finding:
+    words = (
+        f"The shared text of {len(shared.text or '')} characters is too long here, and is sent up to '{text[-40:]}'."
+    )
+    return Finding(code="shortened", path=path, message=words, severity="warning")
 
 
 def _at_origin(fault: Finding, origins: Mapping[str, Path], depth: int) -> Finding:
@@ -96,71 +171,56 @@ def _at_origin(fault: Finding, origins: Mapping[str, Path], depth: int) -> Findi
 
 def _media(
     block: Block, shared: Shared, path: Path, uploads: Mapping[str, Media]
-) -> tuple[tuple[Media, ...], list[Finding]]:
-    source, at = (block, path) if block.upload_ids or block.media_urls else (shared, ())
-    media: list[Media] = []
+) -> tuple[list[_Placed], list[Finding]]:
+    source, at = media_source(block, shared, path)
+    placed: list[_Placed] = []
     findings: list[Finding] = []
     for index, upload_id in enumerate(source.upload_ids or ()):
-        upload = uploads.get(upload_id)
+        upload, place = uploads.get(upload_id), (*at, "uploadIds", index)
         if upload is None:
             words = "There is no such upload in this team; upload the file first, or mend the id."
-            findings.append(Finding(code="unknown_upload", path=(*at, "uploadIds", index), message=words))
+            findings.append(Finding(code="unknown_upload", path=place, message=words))
         else:
-            media.append(upload)
-    media += [Media(url=url) for url in source.media_urls or ()]
-    return tuple(media), findings
+            placed.append((upload, (*path, "uploadIds", index)))
+    for index, url in enumerate(source.media_urls or ()):
+        placed.append((uploads.get(url) or Media(url=url), (*path, "mediaUrls", index)))
+    return placed, findings
 
 
-def _media_findings(limits: MediaLimits, media: tuple[Media, ...], path: Path) -> Iterator[Finding]:
-    fewest, most = limits.count
-    at = (*path, "uploadIds")
-    if len(media) < fewest:
-        wanted = "one file" if fewest == 1 else f"at least {fewest} files"
-        yield Finding(
-            code="media_missing",
-            path=at,
-            message=f"Needs {wanted} ({' or '.join(limits.kinds)}): upload it and name it in uploadIds, "
-            "or give its public URL in mediaUrls.",
-        )
-    elif len(media) > most:
-        yield Finding(code="media_too_many", path=at, message=f"Has {len(media)} files; at most {most} fit.")
-    for index, item in enumerate(media):
-        yield from _one_media(limits, item, (*path, "mediaUrls" if item.url else "uploadIds", index))
+def media_source(block: Block, shared: Shared, path: Path = ()) -> tuple[Block | Shared, Path]:
+    """Who names the media of a block found at `path`, the block or the shared part; and where that stands."""
+    return (block, path) if block.upload_ids or block.media_urls else (shared, ())
 
 
-def _one_media(limits: MediaLimits, media: Media, path: Path) -> Iterator[Finding]:
-    if media.kind and limits.kinds and media.kind not in limits.kinds:
-        words = f"This is a {media.kind}; it has to be: {', '.join(limits.kinds)}."
-        yield Finding(code="media_kind", path=path, message=words)
-        return
-    if media.mime and limits.mimes and media.mime not in limits.mimes:
-        words = f"{media.mime} is not taken here; convert the file to {' or '.join(limits.mimes)}."
-        yield Finding(code="media_type", path=path, message=words)
-    if media.bytes and limits.bytes_max and media.bytes > limits.bytes_max:
-        words = f"{media.bytes:,} bytes are too many; at most {limits.bytes_max:,} are taken: make the file smaller."
-        yield Finding(code="media_too_large", path=path, message=words)
-    yield from _pixels(limits, media, path)
+def _fitted(
+    limits: MediaLimits, placed: list[_Placed], path: Path, *, fit: bool
+) -> tuple[list[_Placed], list[Finding]]:
+    """The media as they will be sent, and what stands against them then."""
+    findings = list(count_findings(limits, tuple(item for item, _ in placed), path))
+    sent: list[_Placed] = []
+    for item, at in placed:
+        findings += way_findings(limits, item, at)
+        bounds = limits.of(item.kind) if item.kind and fit else None
+        planned = plan(item, bounds) if bounds else None
+        if planned is not None:
+            findings.append(fitted_finding(planned.notes, at))
+            item = planned.media
+        sent.append((item, at))
+        findings += file_findings(limits, item, at)
+    return sent, findings
 
 
-def _pixels(limits: MediaLimits, media: Media, path: Path) -> Iterator[Finding]:
-    if not media.width or not media.height:
-        return
-    size = f"{media.width}×{media.height} pixels"
-    least, advised = limits.pixels_min, limits.pixels_advised
-    if least and (media.width < least[0] or media.height < least[1]):
-        yield Finding(
-            code="media_too_small",
-            path=path,
-            message=f"{size} are too few; at least {least[0]}×{least[1]} are needed.",
-        )
-    elif advised and (media.width < advised[0] or media.height < advised[1]):
-        words = f"{size} will look coarse; {advised[0]}×{advised[1]} or more are advised."
-        yield Finding(code="media_small", path=path, message=words, severity="warning")
-    if limits.ratio and not limits.ratio[0] <= media.width / media.height <= limits.ratio[1]:
-        words = (
-            f"{size} have the wrong shape; width divided by height has to be {limits.ratio[0]} to {limits.ratio[1]}."
-        )
-        yield Finding(code="media_ratio", path=path, message=words)
+def _text_findings(
+    adapter: AnyAdapter, limits: Sequence[TextLimit], draft: Draft[Any], path: Path, faulty: Collection[str | int]
+) -> Iterator[Finding]:
+    for field in dict.fromkeys(limit.field for limit in limits if limit.field not in faulty):
+        of_field = tuple(limit for limit in limits if limit.field == field)
+        text = adapter.text_of(draft, field)
+        if text is not None:
+            yield from text_findings(of_field, text, (*path, field))
+        several = getattr(draft.block, adapter.attribute(field))
+        for index, each in enumerate(several if isinstance(several, list) else ()):
+            yield from text_findings(of_field, each, (*path, field, index))
 
 
 def _rule_findings(adapter: AnyAdapter, draft: Draft[Any], path: Path, faulty: set[str | int]) -> Iterator[Finding]:

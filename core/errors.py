@@ -58,6 +58,12 @@ class Conflict(FingerpostError):
     code = "conflict"
 
 
+class PreconditionFailed(FingerpostError):
+    """The thing is no longer as the caller saw it (RFC 9110 §13.1.1). HTTP 412."""
+
+    code = "precondition_failed"
+
+
 class KeyReused(FingerpostError):
     """An idempotency key came again with another request. HTTP 422."""
 
@@ -68,6 +74,34 @@ class NotAuthenticated(FingerpostError):
     """No usable API key came with the request. HTTP 401."""
 
     code = "not_authenticated"
+
+
+class Forbidden(FingerpostError):
+    """The API key is known, and is not allowed this; the message says what it lacks. HTTP 403."""
+
+    code = "forbidden"
+
+
+class NotOffered(FingerpostError):
+    """bundle.social has this, and it has no meaning here; the message says why. HTTP 501."""
+
+    code = "not_offered"
+
+
+class NotSupported(FingerpostError):
+    """The platform cannot do it, or its adapter does not; the message says what. HTTP 501."""
+
+    code = "not_supported"
+
+
+class TooManyRequests(FingerpostError):
+    """A caller has used up what it may ask of us; come back in `after` seconds. HTTP 429 with Retry-After."""
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, after: float) -> None:
+        super().__init__(message)
+        self.after = after
 
 
 class Unready(FingerpostError):

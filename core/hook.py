@@ -1,14 +1,11 @@
 """The door by which adapters enter: pluggy hooks, called on every module named in the entry-point group."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pluggy
 
 from core.adapter import Adapter
-
-if TYPE_CHECKING:
-    from core.sandbox import Sandbox
 
 PROJECT = "fingerpost"
 GROUP = "fingerpost.adapters"
@@ -20,10 +17,4 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 @hookspec
 def fingerpost_adapters() -> Iterable[Adapter[Any]]:
     """The adapters of this plug-in, one for each platform that it serves."""
-    raise NotImplementedError
-
-
-@hookspec
-def fingerpost_sandboxes() -> "Iterable[type[Sandbox]]":
-    """The sandboxes of this plug-in; import them inside the function, so that only sandboxes pay for it."""
     raise NotImplementedError

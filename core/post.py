@@ -6,6 +6,8 @@ import msgspec
 from msgspec import Meta
 
 from core.limits import MediaKind
+from core.media.facts import Details
+from core.media.recipe import Recipe
 
 Url = Annotated[str, Meta(max_length=2048, pattern=r"^https?://[^\s/]\S*$", extra={"expects": "an http or https URL"})]
 """A URL as a client may give one."""
@@ -35,7 +37,12 @@ class PostRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     team_id: str
     title: Annotated[str, Meta(min_length=1, max_length=1000, description="For your eyes; not published by itself.")]
     post_date: Annotated[str, Meta(description="ISO 8601 with an offset; now or in the past means at once.")]
-    status: Annotated[Literal["DRAFT", "SCHEDULED"], Meta(description="SCHEDULED publishes at postDate.")]
+    status: Annotated[
+        Literal["DRAFT", "SCHEDULED", "REVIEW"],
+        Meta(
+            description="SCHEDULED publishes at postDate; REVIEW waits to be approved first; DRAFT may be unfinished."
+        ),
+    ]
     social_account_types: Annotated[list[str], Meta(min_length=1, description="The platforms, by name.")]
     data: Annotated[dict[str, Any], Meta(description="A block for each platform, or a list of blocks.")] = {}
     reference_key: Annotated[str, Meta(min_length=1, max_length=128)] | None = None
@@ -50,13 +57,34 @@ class PostRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     link: Annotated[str, Meta(max_length=8192, description="Shared link.")] | None = None
     upload_ids: Annotated[list[str], Meta(description="Shared media, by upload.")] | None = None
     media_urls: Annotated[list[Url], Meta(description="Shared media, by public URL.")] | None = None
+    alt_text: (
+        Annotated[str, Meta(max_length=10_000, description="Shared: what the media show, for those who cannot see.")]
+        | None
+    ) = None
+    media_fit: Annotated[
+        Literal["off", "safe"],
+        Meta(description="safe mends pictures that a platform would refuse, where nothing is lost; off changes none."),
+    ] = "safe"
+    adapt: Annotated[
+        Literal["error", "shorten"],
+        Meta(
+            description="What becomes of the shared text where it is too long: an error, or it is cut at a word, by "
+            "the platform's own count, and ends with an ellipsis."
+        ),
+    ] = "error"
     social_account_ids: (
         Annotated[list[str], Meta(description="Which accounts, where the team has several on a platform.")] | None
     ) = None
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True):
-    """One file of a draft: an upload of ours (`upload_id`, with everything measured) or somebody's public `url`."""
+    """One file of a draft: an upload of ours (`upload_id`, with everything measured) or somebody's public `url`.
+
+    Of an upload `public_url` is where a platform can fetch it for some hours; None where this server has no public
+    address. `seconds` is the length of a film, `alt_text` what is said of this one file. `recipe` is what is still
+    done to it before it is sent, and `changes` the same in words: the other fields say how it is then, and `bytes` is
+    None until it is done.
+    """
 
     upload_id: str | None = None
     url: str | None = None
@@ -65,24 +93,46 @@ class Media(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int | None = None
     width: int | None = None
     height: int | None = None
+    seconds: float | None = None
+    details: Details = Details()
+    alt_text: str | None = None
+    public_url: str | None = None
+    recipe: Recipe | None = None
+    changes: tuple[str, ...] = ()
 
 
-class Channel(msgspec.Struct, frozen=True, kw_only=True):
-    """A place in an account: a board, a page, a channel."""
+Privacy = Literal["public", "protected", "secret"]
+"""Who sees a channel: everybody, whoever has its address, or only those who are in it."""
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A place in an account: a board, a page, a channel.
+
+    `writable` is False where the account sees it and may not publish to it. A description is only read with a single
+    channel.
+    """
 
     id: str
     name: str
+    description: str | None = None
+    privacy: Privacy | None = None
+    writable: bool = True
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """The public facts of a connected account."""
+    """The public facts of a connected account; `channel_id` is the channel that was chosen, where there is but one.
+
+    `facts` are those that the adapter's `profile` told, `hosts` the base URLs of its own server, where it has one.
+    """
 
     id: str
     platform: str
     username: str
     external_user: str
     channels: tuple[Channel, ...] = ()
+    channel_id: str | None = None
     facts: dict[str, Any] = {}
+    hosts: dict[str, str] = {}
 
 
 B = TypeVar("B", bound=Block)

@@ -1,13 +1,16 @@
 """The registry: every adapter that is installed, by platform, and what kept one from loading."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 import pluggy
+import structlog
 
 from core import hook
 from core.adapter import Adapter
+from core.connect import Form, OAuth
 
 if TYPE_CHECKING:
     from core.sandbox import Sandbox
@@ -33,6 +36,11 @@ class Registry(Mapping[str, AnyAdapter]):
         for entry in sorted(entry_points(group=hook.GROUP), key=lambda entry: entry.name):
             registry._load(entry)
         return registry
+
+    def tell_broken(self) -> None:
+        """Log each plug-in that is broken, so that whoever starts a process hears of it."""
+        for name, reason in self.broken.items():
+            structlog.get_logger(__name__).error("plugin_broken", plugin=name, reason=reason)
 
     def _load(self, entry: EntryPoint) -> None:
         try:
@@ -65,6 +73,7 @@ class Registry(Mapping[str, AnyAdapter]):
             for wanted in ("platform", "label", "certainty", "hosts"):
                 if not hasattr(adapter, wanted):
                     raise TypeError(f"{type(adapter).__name__} declares no `{wanted}`")
+            _refuse_unsound(adapter)
             holder = self._adapters.get(adapter.platform) or checked.get(adapter.platform)
             if holder is not None:
                 kind = type(holder)
@@ -75,11 +84,12 @@ class Registry(Mapping[str, AnyAdapter]):
     def sandboxes(self) -> "dict[str, type[Sandbox]]":
         """The sandbox of each platform that ships one."""
         found: dict[str, type[Sandbox]] = {}
-        for name, _ in self._manager.list_name_plugin():
+        for platform, adapter in self._adapters.items():
             try:
-                found |= {sandbox.platform: sandbox for sandbox in self._call("fingerpost_sandboxes", name)}
+                if (sandbox := sandbox_of(adapter)) is not None:
+                    found[platform] = sandbox
             except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
-                self.broken[name] = f"its sandbox could not be loaded: {type(error).__name__}: {error}"
+                self.broken[platform] = f"its sandbox could not be loaded: {type(error).__name__}: {error}"
         return found
 
     def __getitem__(self, platform: str) -> AnyAdapter:
@@ -90,3 +100,29 @@ class Registry(Mapping[str, AnyAdapter]):
 
     def __len__(self) -> int:
         return len(self._adapters)
+
+
+def sandbox_of(adapter: AnyAdapter) -> "type[Sandbox] | None":
+    """The sandbox that an adapter names, imported now; None where it names none."""
+    if not adapter.sandbox:
+        return None
+    module, _, name = adapter.sandbox.partition(":")
+    found: type[Sandbox] = getattr(import_module(module), name)
+    return found
+
+
+def _refuse_unsound(adapter: AnyAdapter) -> None:
+    """Raise TypeError for a way of connecting that names what is not there."""
+    way, name = adapter.connect, type(adapter).__name__
+    if isinstance(way, OAuth):
+        for url in (way.authorize_url, way.token_url):
+            try:
+                url.format_map(adapter.hosts)
+            except (KeyError, ValueError, IndexError):
+                raise TypeError(f"{name} has no such host as {url!r} names in braces") from None
+    elif isinstance(way, Form):
+        names = [field.name for field in way.fields]
+        if unknown := {field.host for field in way.fields if field.host} - set(adapter.hosts):
+            raise TypeError(f"{name} has no such host as a field of its form is for: {', '.join(unknown)}")
+        if not names or len(set(names)) < len(names) or "state" in names:
+            raise TypeError(f"{name} declares a form without fields, or with names that are taken")

@@ -34,3 +34,6 @@ PUBLISHING = Policy()
 
 WEBHOOKS = Policy(attempts=25, first=10.0, base=3.0, cap=10_800.0, floor=5.0)
 """A webhook that was not taken: 24 waits that come to 27 hours in the mean, none of them above three hours."""
+
+TOKENS = Policy(attempts=1_000_000, first=10.0, base=2.0, cap=1800.0, floor=5.0)
+"""A refresh of tokens: never given up, for it is what keeps an account; only the platform's own no ends it."""

@@ -1,24 +1,42 @@
 """The session: what an adapter is handed to reach its platform with, authorised and fenced."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import httpx
 
 from core.answers import by_status, redacted
 from core.clock import Deadline
-from core.errors import BrokenAdapter, FingerpostError, OutcomeUnknown, PublishError, Unavailable
+from core.errors import (
+    BrokenAdapter,
+    FingerpostError,
+    NotAuthorized,
+    OutcomeUnknown,
+    PublishError,
+    RateLimited,
+    RefusedUrl,
+    Rejected,
+    Unavailable,
+)
+from core.fence import FencedBody, HeldBody, with_body
+from core.limits import Remaining
 from core.post import Account, Media
+from core.streams import MediaFile
 
 T = TypeVar("T")
 
 REQUEST_SECONDS = 20.0
 """How long one request to a platform may take, unless it is set otherwise."""
 
-PIECE = 64 * 1024
-"""Bytes of a request that are handed out at a time, where that is bounded by a lease."""
+OpenFile = Callable[[Media], AbstractAsyncContextManager[MediaFile]]
+"""Opens a file of a draft, as it is to be sent."""
+
+_PASSED = "fingerpost.passed"
+_BARE = "fingerpost.bare"
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -36,6 +54,34 @@ class Platform(Protocol):
         """What a refused call means."""
         ...
 
+    def remaining(self, response: httpx.Response) -> Sequence[Remaining]:
+        """What an answer says of the platform's quotas."""
+        ...
+
+
+class Passed(Protocol):
+    """A call that was let go, and has to be told of its end."""
+
+    def ended(self) -> None:
+        """Its answer came, or is not waited for any more."""
+        ...
+
+    def learn(self, told: Iterable[Remaining]) -> None:
+        """Take the platform's word for what remains."""
+        ...
+
+    async def refused(self, seconds: float) -> None:
+        """The platform wants no such call before so many seconds have passed."""
+        ...
+
+
+class Passage(Protocol):
+    """The way through the platform's quotas, for one attempt."""
+
+    async def enter(self, method: str, path: str) -> Passed:
+        """Let a call go. Raises `RateLimited` where it has to wait."""
+        ...
+
 
 class Journal(Protocol):
     """Where a session writes down what it is about to do, so that a crash can be told from a success."""
@@ -46,6 +92,10 @@ class Journal(Protocol):
 
     async def remember(self, answers: dict[str, Any]) -> None:
         """Commit the answers of steps."""
+        ...
+
+    async def hold(self) -> None:
+        """Keep the delivery while the bytes of a step flow; told with every piece. Raises where it is lost."""
         ...
 
 
@@ -59,6 +109,9 @@ class Unarmed:
     async def remember(self, answers: dict[str, Any]) -> None:
         """Keep nothing: there is no later attempt."""
 
+    async def hold(self) -> None:
+        """There is nothing to keep."""
+
 
 class Session:
     """One adapter's way to its platform, for one account and one attempt.
@@ -68,7 +121,14 @@ class Session:
     the platform's API host; calls there carry the account's token, calls elsewhere do not. A refused call
     (status 400 and up) raises what the adapter's `classify` makes of it. Anything but a read is only possible
     inside `step` or `once`.
+
+    `bare` is such a client without a base URL, for addresses that the platform hands out, such as the slot of an
+    upload: the token does not go there, and no quota counts it. There the words of `classify` count as well.
     """
+
+    answer_status: int | None = None
+    clock_ahead = timedelta(0)
+    armed = False
 
     def __init__(
         self,
@@ -81,34 +141,35 @@ class Session:
         transport: httpx.AsyncBaseTransport,
         journal: Journal,
         steps: dict[str, Any],
-        read_upload: Callable[[str], Awaitable[bytes]],
+        open_file: OpenFile,
         request_seconds: float = REQUEST_SECONDS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        passage: Passage | None = None,
     ) -> None:
         self.account = account
         self.hosts = hosts
         self.key = key
-        self.answer_status: int | None = None
-        self.answer_text: str | None = None
-        self.clock_ahead = timedelta(0)
-        self.armed = False
         self._platform = platform
         self._token = token
         self._api = httpx.URL(hosts["api"])
         self._journal = journal
         self._steps = dict(steps)
         self._now = now
+        self._passage = passage
         self._unsaved: dict[str, Any] = {}
-        self._read_upload = read_upload
+        self._open_file = open_file
+        self._request_seconds = request_seconds
+        self._answer = ""
+        self._secrets = [token]
         self._writing = False
         self._deadline: Deadline | None = None
-        self.http = httpx.AsyncClient(
-            transport=_Fence(self, transport),
-            base_url=hosts["api"],
-            timeout=request_seconds,
-            trust_env=False,
-            event_hooks={"request": [self._on_request], "response": [self._on_response]},
-        )
+        self.http = self._client(transport, self._on_request, hosts["api"])
+        self._transport = transport
+
+    @cached_property
+    def bare(self) -> httpx.AsyncClient:
+        """A client for addresses that the platform hands out; it carries no token."""
+        return self._client(self._transport, _on_bare_request)
 
     async def step(self, name: str, call: Callable[[], Awaitable[T]], *, safe_to_repeat: bool) -> T:
         """Do a part of the work that makes nothing visible, and remember its answer (JSON) for later attempts.
@@ -164,25 +225,81 @@ class Session:
         """
         return self._steps.get(name)
 
+    def now(self) -> datetime:
+        """The engine's time, in UTC."""
+        return self._now().astimezone(UTC)
+
+    def fixed(self, name: str, value: T) -> T:
+        """A value (JSON) that is the same for every attempt: what it was at the first that passed a point of no return.
+
+        It is written down with the arming, and costs nothing.
+        """
+        if name not in self._steps:
+            self._steps[name] = self._unsaved[name] = value
+        kept: T = self._steps[name]
+        return kept
+
+    def file(self, media: Media) -> AbstractAsyncContextManager[MediaFile]:
+        """A file of this draft, however large, to be sent piece by piece: `async with session.file(media) as file`.
+
+        It is as the platform takes it. One that is a public URL is fetched by us, which is for platforms that cannot
+        fetch it; it must not be inside `once`. Raises `Rejected` where that cannot be done or does not fit, and
+        `Unavailable` where it may be later.
+        """
+        return self._open_file(media)
+
     async def read(self, media: Media) -> bytes:
-        """The bytes of an uploaded file of this draft."""
-        if media.upload_id is None:
-            raise BrokenAdapter("This media is a public URL; the platform fetches it by itself.")
-        return await self._read_upload(media.upload_id)
+        """The bytes of a file of this draft, all of them at once: for small ones."""
+        async with self.file(media) as file:
+            return b"".join([piece async for piece in file])
+
+    def conceal(self, *secrets: str) -> None:
+        """Never store or show these words, which the platform gave for this attempt alone."""
+        self._secrets += secrets
 
     async def save(self) -> None:
         """Commit the answers that are not yet written down, so that a later attempt goes on behind them."""
-        answers, self._unsaved = self._unsaved, {}
-        if answers:
+        if answers := self.unsaved():
             await self._journal.remember(answers)
 
+    def unsaved(self) -> dict[str, Any]:
+        """The answers that are not yet written down, for whoever writes them with the outcome."""
+        answers, self._unsaved = self._unsaved, {}
+        return answers
+
+    def redacted(self, text: str) -> str:
+        """`text` as it may be stored and shown: platforms repeat in their answers what they were sent."""
+        return redacted(text, self._secrets)
+
+    @property
+    def answer_text(self) -> str | None:
+        """The platform's last answer, as it may be stored and shown."""
+        return None if self.answer_status is None else self.redacted(self._answer)
+
+    def _client(
+        self, transport: httpx.AsyncBaseTransport, on_request: Callable[[httpx.Request], Awaitable[None]], url: str = ""
+    ) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            transport=_Fence(self, transport),
+            base_url=url,
+            timeout=self._request_seconds,
+            trust_env=False,
+            event_hooks={"request": [on_request], "response": [self._on_response]},
+        )
+
     async def _on_request(self, request: httpx.Request) -> None:
-        if (request.url.scheme, request.url.host, request.url.port) == (
-            self._api.scheme,
-            self._api.host,
-            self._api.port,
-        ):
+        # Without a token an account is only being connected.
+        if self._token and self._is_api(request.url):
             self._platform.authorize(request, self._token)
+
+    def _is_api(self, url: httpx.URL) -> bool:
+        return _origin(url) == _origin(self._api)
+
+    async def _enter(self, request: httpx.Request) -> Passed | None:
+        """Let a call go that the platform counts."""
+        if self._passage is None or _BARE in request.extensions or not self._is_api(request.url):
+            return None
+        return await self._passage.enter(request.method, request.url.path)
 
     async def _read_whole(self, response: httpx.Response) -> None:
         try:
@@ -194,8 +311,12 @@ class Session:
     async def _on_response(self, response: httpx.Response) -> None:
         await self._read_whole(response)
         self.answer_status = response.status_code
-        self.answer_text = redacted(response.text, [self._token])
-        self.clock_ahead = _clock_ahead(response, self._now()) or self.clock_ahead
+        self._answer = response.text
+        if _BARE not in response.request.extensions:
+            self.clock_ahead = _clock_ahead(response, self._now()) or self.clock_ahead
+        passed: Passed | None = response.request.extensions.get(_PASSED)
+        if passed is not None:
+            passed.learn(self._platform.remaining(response))
         if response.status_code < 400:
             return
         error = self._platform.classify(response)
@@ -203,7 +324,20 @@ class Session:
             error = by_status(response)
             if self._deadline is not None and isinstance(error, Unavailable):
                 error = OutcomeUnknown(error.message, hint=error.hint, http_status=error.http_status)
+        if _BARE in response.request.extensions and isinstance(error, NotAuthorized):
+            # No token went there: it says nothing of the account.
+            error = Rejected(error.message, http_status=error.http_status)
+        if passed is not None and isinstance(error, RateLimited):
+            await passed.refused(error.after.total_seconds())
         raise error
+
+
+async def _on_bare_request(request: httpx.Request) -> None:
+    request.extensions[_BARE] = True
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
 
 
 def _clock_ahead(response: httpx.Response, now: datetime) -> timedelta | None:
@@ -225,41 +359,31 @@ class _Fence(httpx.AsyncBaseTransport):
         session = self._session
         if request.method not in _READS and not session._writing:
             raise BrokenAdapter(f"{request.method} {request.url.path} was sent outside step() and once().")
-        if session._deadline is None:
-            return await self._send(request, Unavailable)
+        passed = await session._enter(request)
+        request.extensions[_PASSED] = passed
+        try:
+            return await self._sent(request)
+        finally:
+            if passed is not None:
+                passed.ended()
+
+    async def _sent(self, request: httpx.Request) -> httpx.Response:
+        session = self._session
         assert isinstance(request.stream, httpx.AsyncByteStream)
-        body = _FencedBody(request.stream, session._deadline)
-        fenced = httpx.Request(
-            request.method, request.url, headers=request.headers, stream=body, extensions=request.extensions
-        )
-        return await self._send(fenced, OutcomeUnknown)
+        if session._deadline is not None:
+            return await self._send(with_body(request, FencedBody(request.stream, session._deadline)), OutcomeUnknown)
+        if not isinstance(request.stream, httpx.ByteStream):
+            request = with_body(request, HeldBody(request.stream, session._journal.hold))
+        return await self._send(request, Unavailable)
 
     async def _send(
         self, request: httpx.Request, unanswered: type[Unavailable] | type[OutcomeUnknown]
     ) -> httpx.Response:
         try:
             return await self._transport.handle_async_request(request)
+        except RefusedUrl as error:
+            raise Rejected(error.message, code=error.code, hint="Connect the account by another address.") from error
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol) as error:
             raise Unavailable(f"No connection to {request.url.host}.", hint="It is tried again by itself.") from error
         except httpx.TransportError as error:
             raise unanswered(f"{request.url.host} gave no answer ({type(error).__name__}).") from error
-
-
-class _FencedBody(httpx.AsyncByteStream):
-    """A request's body that is only handed out before the deadline: by then the connection stands.
-
-    It goes in pieces that fit into a connection's buffers: of a large one, what a frozen process had not yet handed
-    over would go out when it thaws. A request that is not whole makes nothing (RFC 9112 §8).
-    """
-
-    def __init__(self, body: httpx.AsyncByteStream, deadline: Deadline) -> None:
-        self._body = body
-        self._deadline = deadline
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._body:
-            # An empty body is one piece as well.
-            for start in range(0, max(len(chunk), 1), PIECE):
-                if self._deadline.remaining <= 0:
-                    raise Unavailable("The lease ended before the request was written; nothing was made.")
-                yield chunk[start : start + PIECE]

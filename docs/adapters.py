@@ -16,8 +16,69 @@ through the same door as a stranger's: an entry names a module, and every hook t
 The shortest complete one stands in the [README](../README.md#writing-an-adapter).
 """
 
+FIRST = """\
+Start from a package that works. This writes one for a platform called Acme, with a stand-in for it (a sandbox) and
+tests, installs it and runs them:
 
-ATTRIBUTES = ("platform", "label", "certainty", "hosts", "limits", "quotas", "fills")
+```sh
+fingerpost adapter new acme
+pip install -e fingerpost-acme
+pytest fingerpost-acme
+```
+
+The tests are three lines. They bring the suite that every adapter has to pass: the declaration is complete, every
+limit holds at its very edge, every rule can be broken, every failure is called by its name, crashes and lost answers
+lead to one post, no secret gets out, nothing blocks.
+
+```python
+from fingerpost import AdapterConformance
+from fingerpost_acme import Acme
+
+
+class TestAcme(AdapterConformance):
+    adapter = Acme()
+```
+
+Now make it yours. Say that a text of Acme has 280 characters, in `fingerpost_acme/__init__.py`:
+
+```diff
+-    text: Annotated[str, Meta(max_length=500, description="What is said.")] | None = None
++    text: Annotated[str, Meta(max_length=280, description="What is said.")] | None = None
+```
+
+This is the only place: the check, the dry run, the API's description, `/platforms` and the handbook's page take it
+from there. The tests fail, because the sandbox takes more than that. It has to be as strict as the platform, so mend
+it in `fingerpost_acme/sandbox.py`, and they pass:
+
+```diff
+-LONGEST = 500
++LONGEST = 280
+```
+
+What a refusal means is a row of a table: the status, the platform's codes, words of its message, the class of error
+that says what happens next, our code, a hint for the author, and such a message word for word.
+
+```diff
+-    connect = Form(
++    refusals = (fp.Refusal(403, (), "", fp.Rejected, "acme_muted", "Ask Acme to let you speak.", "You are muted."),)
++    connect = Form(
+-from fingerpost import Adapter,
++import fingerpost as fp
++from fingerpost import Adapter,
+```
+
+`fingerpost adapter check acme` prints what the suite finds, for adapters that are installed. `fingerpost up` starts
+everything with your sandbox beside ours, prints an account on it, and publishes there.
+
+Where a platform is another than the model: what several fields break together is a `@rule` with an example that
+`breaks` it; what is counted otherwise than in code points is a `TextLimit`; what differs by account is told by
+`limits_of` and `certainty_of`; what is made in several steps is a `session.step` each before the `session.once` that
+makes it visible; and where the platform drops no repetition by a key, `find` reads back what was made.
+"""
+
+
+ATTRIBUTES = ("platform", "label", "certainty", "hosts", "limits", "quotas", "fills", "connect", "one_channel")
+ABILITIES = {"places": fingerpost.Places, "aftercare": fingerpost.Aftercare, "insights": fingerpost.Insights}
 NAMES = fingerpost.__all__
 
 
@@ -33,13 +94,16 @@ def adapters_page() -> str:
     return page(
         "Writing an adapter",
         HEAD,
+        "## From nothing to a working adapter\n",
+        FIRST,
         "## Hooks\n",
         table(("hook", "answers"), hooks),
         "## Names\n",
         table(("name", "what it is"), names),
         "## What an adapter may override\n",
         f"Beside its class attributes {listed(ATTRIBUTES)}:\n",
-        table(("method", "what it does"), _methods()),
+        table(("method", "what it does"), _methods(fingerpost.Adapter)),
+        *_abilities(),
     )
 
 
@@ -53,9 +117,20 @@ def _types() -> Iterator[tuple[str, str]]:
                         yield name, first_sentence(words)
 
 
-def _methods() -> list[list[str]]:
+def _abilities() -> Iterator[str]:
+    yield "## What a platform may do beside publishing\n"
+    yield (
+        f"An adapter says so by its attributes {listed(ABILITIES)}: each is an instance of a class of its own, which "
+        "overrides what the platform has. What it leaves out is answered 501 `not_supported`.\n"
+    )
+    for name, kind in ABILITIES.items():
+        yield f"### {code(name)}: {code(kind.__name__)}\n"
+        yield table(("method", "what it does"), _methods(kind))
+
+
+def _methods(kind: type) -> list[list[str]]:
     return [
         [code(name), first_sentence(found.__doc__)]
-        for name, found in vars(fingerpost.Adapter).items()
+        for name, found in vars(kind).items()
         if inspect.isfunction(found) and not name.startswith("_")
     ]

@@ -1,10 +1,7 @@
 """The page of codes: every one that an answer, a finding, a delivery or a command can bear, and what to do."""
 
-import sys
-from collections.abc import Iterable, Iterator
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any
+import json
+from collections.abc import Iterator
 
 from core.drafting import AnyAdapter
 from core.errors import Conflict, FingerpostError, Unready
@@ -22,7 +19,15 @@ STATUS_OF_CODE = {
     "method_not_allowed": 405,
     "body_too_large": 413,
     "reference_key_taken": STATUSES[Conflict],
+    "too_many_endpoints": STATUSES[Conflict],
     "idempotency_key_under_way": STATUSES[Conflict],
+    "upload_in_use": STATUSES[Conflict],
+    "not_editable": STATUSES[Conflict],
+    "in_review": STATUSES[Conflict],
+    "not_in_review": STATUSES[Conflict],
+    "storage_away": STATUSES[Unready],
+    "media_process_away": STATUSES[Unready],
+    "public_url_missing": STATUSES[Conflict],
     "post_unknown": STATUSES[Unready],
     "post_not_stored": STATUSES[Unready],
 }
@@ -35,13 +40,25 @@ def errors_page(registry: Registry) -> str:
     return page("Errors", HEAD, *parts, *_rules(registry), *_refusals(registry))
 
 
+def codes_file() -> str:
+    """Every code with its words, for the pages to which the `type` of a problem leads."""
+    groups = [
+        {
+            "title": group.title,
+            "where": sentence(group.where),
+            "codes": [
+                {"code": name, "status": _statuses().get(name) if group is ANSWERS else None, **words._asdict()}
+                for name, words in group.codes.items()
+            ],
+        }
+        for group in GROUPS
+    ]
+    return json.dumps(groups, indent=1, ensure_ascii=False) + "\n"
+
+
 def refusals(adapter: AnyAdapter) -> list[tuple[str, str]]:
-    """Our code and hint for each refusal of a platform: `MEANINGS` in the adapter's module `errors`, if it has one."""
-    package = sys.modules[type(adapter).__module__].__package__ or ""
-    if find_spec(f"{package}.errors") is None:
-        return []
-    meanings: Iterable[Any] = getattr(import_module(f"{package}.errors"), "MEANINGS", ())
-    return list(dict.fromkeys((meaning.code, meaning.hint) for meaning in meanings))
+    """Our code and hint for each refusal of a platform."""
+    return list(dict.fromkeys((row.code, row.hint) for row in adapter.refusals))
 
 
 def classes(root: type[FingerpostError] = FingerpostError) -> Iterator[type[FingerpostError]]:

@@ -1,13 +1,19 @@
 """A page for each platform, from the declaration of its adapter."""
 
+import inspect
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from msgspec import inspect
+import msgspec
+from msgspec import inspect as types
 
+from core.adapter import Adapter
+from core.connect import OAuth
+from core.counting import UNITS
 from core.describe import describe
 from core.drafting import AnyAdapter
+from core.limits import KINDS, Limits
 from docs.errors import refusals
 from docs.markdown import code, listed, page, table
 
@@ -19,28 +25,97 @@ CERTAINTY = {
     "none": "The platform can neither drop a repetition nor be read: after an unclear create a person has to look.",
 }
 
+QUOTA_HEADS = ("calls", "seconds", "category", "for each")
+
 QUOTAS = """\
-What the platform allows, as declared. Nothing here keeps to it in advance yet: a call that the platform refuses for
-its quota is deferred until the time that the platform names.
+What the platform allows, as declared. It is kept to in advance, over all workers together: a call that has to wait is
+deferred, which costs nothing, and goes out at its turn. What the platform itself says overrules.
+"""
+
+
+BOUNDS: dict[str, tuple[str, Callable[[Any], str]]] = {
+    "mimes": ("types", listed),
+    "count_max": ("files at most", str),
+    "bytes_max": ("bytes at most", "{:,}".format),
+    "pixels_min": ("pixels at least", lambda size: "×".join(map(str, size))),
+    "pixels_max": ("pixels at most", lambda size: "×".join(map(str, size))),
+    "pixels_advised": ("pixels advised", lambda size: "×".join(map(str, size))),
+    "ratio": ("width divided by height", lambda span: " to ".join(f"{end:g}" for end in span)),
+    "ratio_advised": ("shape advised", lambda shape: ":".join(map(str, shape))),
+    "seconds": ("seconds", lambda span: " to ".join(f"{end:g}" for end in span)),
+    "video_codecs": ("video codecs", listed),
+    "audio_codecs": ("audio codecs", listed),
+}
+"""The bounds of a file, and how each is written."""
+
+FITTING = """\
+Uploaded pictures of other types, turned by the camera, in other colour spaces, too large, or with a place in them are
+mended before they are sent, where nothing is lost by it; each is told as the warning `media_fitted`, and `mediaFit:
+"off"` on the post leaves all as they are. Animations, and films, are sent as they are or not at all.
 """
 
 
 def platform_page(adapter: AnyAdapter) -> str:
     """The page."""
-    told = describe(adapter)
+    told = msgspec.to_builtins(describe(adapter))
     parts = [f"`{adapter.platform}` in `socialAccountTypes`, and the key of its block in `data`.\n"]
     parts += ["## Fields\n", table(("field", "type", "bounds", "what it is"), _fields(adapter, told["schema"]))]
-    parts += ["## Media\n", table(("bound", "value"), _media(told["limits"]["media"]))]
+    if adapter.limits.texts:
+        parts += ["## Texts\n", table(("field", "at most", "counted"), _texts(adapter.limits))]
+        parts += _of_account(adapter, "limits_of")
+    parts += _connecting(adapter)
+    media = told["limits"]["media"]
+    kinds: list[str] = [kind for kind in KINDS if media[kind]]
+    parts += ["## Media\n", table(("bound", *(kinds or ["value"])), _media(media, kinds))]
+    if kinds:
+        parts += [FITTING]
     if told["rules"]:
         parts += ["## Rules\n", table(("code", "at", "severity", "says"), _rules(told["rules"]))]
     parts += ["## Unclear outcomes\n", f"{code(adapter.certainty)}: {CERTAINTY[adapter.certainty]}\n"]
+    parts += _of_account(adapter, "certainty_of")
     if told["quotas"]:
-        parts += ["## Quotas\n", QUOTAS, table(("calls", "seconds", "category", "for each"), _quotas(told["quotas"]))]
+        parts += ["## Quotas\n", QUOTAS, table(QUOTA_HEADS, _quotas(told["quotas"]))]
+    for tier, quotas in told["tiers"].items():
+        if quotas != told["quotas"]:
+            parts += [f"With the access tier {code(tier)}:\n", table(QUOTA_HEADS, _quotas(quotas))]
     if found := refusals(adapter):
         parts += ["## Refusals\n", table(("code", "hint"), [[code(name), hint] for name, hint in found])]
-    if example := adapter.example("<board id>", "https://example.com/picture.png"):
+    if example := adapter.example("<channel id>", "https://example.com/picture.png"):
         parts += ["## Example\n", f"```json\n{json.dumps(example, indent=2)}\n```\n"]
     return page(adapter.label, *parts)
+
+
+def _of_account(adapter: AnyAdapter, method: str) -> Iterator[str]:
+    """What an adapter's own method says of accounts that differ; nothing where it has none."""
+    own = getattr(type(adapter), method)
+    if own is not getattr(Adapter, method):
+        yield f"{inspect.cleandoc(own.__doc__)}\n"
+
+
+def _texts(limits: Limits) -> Iterator[list[str]]:
+    for limit in limits.texts:
+        counted = UNITS[limit.counter]
+        if limit.counter in ("x-weighted", "fediverse"):
+            counted += f" ({limit.url})"
+        yield [code(limit.field), f"{limit.most:,}", f"{code(limit.counter)}: {counted}"]
+
+
+def _connecting(adapter: AnyAdapter) -> Iterator[str]:
+    way = adapter.connect
+    if way is not None:
+        yield "## Connecting an account\n"
+    if isinstance(way, OAuth):
+        yield (
+            f"By OAuth, with the scopes {listed(way.scopes)}; an account that grants less is refused. The app is set "
+            f"by `FINGERPOST_{adapter.platform}_CLIENT_ID` and `_CLIENT_SECRET`, and registered with the redirect URI "
+            f"`<FINGERPOST_PUBLIC_URL>/connect/callback/{adapter.platform.lower()}`.\n"
+        )
+    elif way is not None:
+        yield f"By a form. {way.help}".strip() + "\n"
+        yield table(
+            ("field", "secret", "what it is"),
+            [[field.label, "yes" if field.secret else "no", field.help] for field in way.fields],
+        )
 
 
 def _fields(adapter: AnyAdapter, schema: dict[str, Any]) -> Iterator[list[str]]:
@@ -48,24 +123,29 @@ def _fields(adapter: AnyAdapter, schema: dict[str, Any]) -> Iterator[list[str]]:
     unused = _unused(adapter)
     for name, declared in schema["properties"].items():
         (kind,) = (kind for kind in declared.get("anyOf", [declared]) if kind.get("type") != "null")
-        type_ = f"list of {kind['items']['type']}" if kind.get("type") == "array" else str(kind.get("type", "any"))
+        type_ = f"list of {_type(kind['items'])}" if kind.get("type") == "array" else str(kind.get("type", "any"))
         words = " ".join(filter(None, [str(kind.get("description", "")), unused.get(name)]))
         yield [code(name), type_ + (", required" if name in needed else ""), _bounds(kind), words]
 
 
+def _type(kind: dict[str, Any]) -> str:
+    """The type of one value; where there are only a few, these."""
+    return " or ".join(map(code, kind["enum"])) if "enum" in kind else str(kind.get("type", "any"))
+
+
 def _unused(adapter: AnyAdapter) -> dict[str, str]:
     """Why a field is taken and has no effect; the JSON Schema does not carry it."""
-    block = inspect.type_info(adapter.block)
-    assert isinstance(block, inspect.StructType)
+    block = types.type_info(adapter.block)
+    assert isinstance(block, types.StructType)
     kinds = [
         (field.encode_name, kind)
         for field in block.fields
-        for kind in (field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,))
+        for kind in (field.type.types if isinstance(field.type, types.UnionType) else (field.type,))
     ]
     return {
         name: kind.extra["unused"]
         for name, kind in kinds
-        if isinstance(kind, inspect.Metadata) and kind.extra and "unused" in kind.extra
+        if isinstance(kind, types.Metadata) and kind.extra and "unused" in kind.extra
     }
 
 
@@ -82,19 +162,18 @@ def _bounds(kind: dict[str, Any]) -> str:
     return "; ".join(words.format(kind[name]) for name, words in names.items() if name in kind)
 
 
-def _media(media: dict[str, Any]) -> Iterator[list[str]]:
+def _media(media: dict[str, Any], kinds: list[str]) -> Iterator[list[str]]:
+    """A row for each bound that any kind has, a column for each kind."""
     fewest, most = media["count"]
-    yield ["files", f"{fewest} to {most}" if fewest != most else str(most)]
-    for name, label in (("kinds", "kinds"), ("mimes", "types")):
-        if media[name]:
-            yield [label, listed(media[name])]
+    span = f"{fewest} to {most}" if fewest != most else str(most)
+    together = len(kinds) > 1 and not media["mix"]
+    yield ["files", *([span] if not kinds else [span + (", of one kind" if together else "")] * len(kinds))]
     if media["bytes_max"]:
-        yield ["bytes at most", f"{media['bytes_max']:,}"]
-    for name, label in (("pixels_min", "pixels at least"), ("pixels_advised", "pixels advised")):
-        if media[name]:
-            yield [label, "×".join(map(str, media[name]))]
-    if media["ratio"]:
-        yield ["width divided by height", " to ".join(map(str, media["ratio"]))]
+        yield ["bytes of all files together", *[f"{media['bytes_max']:,}"] * len(kinds)]
+    for name, (label, words) in BOUNDS.items():
+        values = [media[kind][name] for kind in kinds]
+        if any(values):
+            yield [label, *(words(value) if value else "" for value in values)]
 
 
 def _rules(rules: list[dict[str, Any]]) -> Iterator[list[str]]:

@@ -8,10 +8,13 @@ import structlog
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.clock import elapsed
+from core.tenants.callers import Caller, Operator
 
 HEADER = "x-request-id"
 
 _FIT = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+# What follows these opens a door, to an end user's page or to a file; it is not written down.
+_SECRET_PATH = re.compile(r"^((?:/[^/]*)?/connect/(?=[A-Za-z0-9_-]{20,})|/media/|/api/v1/upload/put/).+")
 
 
 class AccessLog:
@@ -44,12 +47,15 @@ class AccessLog:
 
     def _log(self, scope: Scope, status: int, seconds: float) -> None:
         known: dict[str, Any] = {}
-        if caller := scope.get("user"):
-            known = {"organization": str(caller.organization_id), "key": str(caller.key_id)}
+        caller = scope.get("user")
+        if isinstance(caller, Caller | Operator):
+            known["key"] = str(caller.key_id)
+        if isinstance(caller, Caller):
+            known["organization"] = str(caller.organization_id)
         structlog.get_logger().info(
             "request",
             method=scope.get("method"),
-            path=scope["path"],
+            path=_SECRET_PATH.sub(r"\1…", scope["path"]),
             status=status,
             ms=round(seconds * 1000, 1),
             **known,

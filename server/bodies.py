@@ -1,9 +1,10 @@
 """The bodies of requests: read up to a bound, decoded by us, and every fault in them told as a finding."""
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Request
+from msgspec import Meta
 
 from core.convert import convert
 from core.errors import InvalidPost
@@ -17,6 +18,9 @@ MAX_DEPTH = 32
 
 MAX_VALUES = 10_000
 """How many values a body may hold; a check looks at each, and must not keep everyone else waiting."""
+
+Name = Annotated[str, Meta(min_length=1, max_length=200, description="What people call it.")]
+"""A name that a person gives to something."""
 
 S = TypeVar("S", bound=msgspec.Struct)
 

@@ -9,13 +9,16 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath
 from msgspec import Meta
 
+from core.changes.published import PublishedPosts
 from core.errors import NotFound
 from core.ids import parse_id
 from core.ledger.control import Attempt, Control
 from core.posts.posts import Posts
 from core.posts.views import DeliveryView, FullPostView, timestamp
-from core.tenants.tenants import Caller
+from core.tenants.callers import Caller
+from server.auth import access
 from server.bodies import read_struct
+from server.published import ChangeView
 
 
 class AttemptView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -41,9 +44,10 @@ class AttemptView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class TriedDelivery(DeliveryView, frozen=True, kw_only=True, rename="camel"):
-    """A delivery with everything that was tried for it, the first try first."""
+    """A delivery with everything that was tried for it, and with what was done afterwards, the first of each first."""
 
     tries: list[AttemptView]
+    changes: list[ChangeView]
 
 
 class DeliveryPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,27 +76,41 @@ class DeliveryController(Controller):
     path = "/api/v1"
     tags = ("Deliveries",)
 
-    @get("/post/{id:str}/deliveries", operation_id="postGetDeliveries", summary="List what was tried for a post")
+    @get(
+        "/post/{id:str}/deliveries",
+        operation_id="postGetDeliveries",
+        summary="List what was tried for a post",
+        opt=access("read", "accounts", id="post"),
+    )
     async def tries(
         self,
         request: Request[Caller, None, State],
         posts: NamedDependency[Posts],
         control: NamedDependency[Control],
+        published: NamedDependency[PublishedPosts],
         id: FromPath[str],
     ) -> DeliveryPage:
-        """Every delivery of a post, with every try and look, and what happens next and when."""
+        """Every delivery of a post, with every try, look and change, and what happens next and when."""
         shown = await posts.get(request.user.organization_id, id)
         attempts = await control.attempts(request.user.organization_id, shown.id)
+        changes = await published.history(request.user.organization_id, shown.id)
         items = [
             TriedDelivery(
                 **msgspec.structs.asdict(delivery),
                 tries=[_view(attempt) for attempt in attempts if attempt.delivery_id == delivery.id],
+                changes=[ChangeView.of(change) for change in changes if change.delivery_id == delivery.id],
             )
             for delivery in shown.deliveries
         ]
         return DeliveryPage(items=items, total=len(items))
 
-    @post("/delivery/{id:str}/resolve", status_code=200, operation_id="deliveryResolve", summary="Resolve a delivery")
+    @post(
+        "/delivery/{id:str}/resolve",
+        status_code=200,
+        operation_id="deliveryResolve",
+        summary="Resolve a delivery",
+        opt=access("destructive", "accounts", id="delivery"),
+    )
     async def resolve(
         self,
         request: Request[Caller, None, State],

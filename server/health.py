@@ -12,12 +12,16 @@ from litestar.di import NamedDependency
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
+from core.database.queries import queries
 from core.posts.views import timestamp
 from core.registry import Registry
 from server.auth import OPEN
 
 PATIENCE_SECONDS = 2.0
 """How long a server of ours may take to answer before it counts as down."""
+
+AWAY = "A server that we need is away."
+TROUBLED = "It does not answer our calls; posts to it wait, and go out by themselves when it is back."
 
 Word = Literal["ok", "down"]
 
@@ -59,6 +63,11 @@ class Pulse:
         status: Word = "ok" if database == cache == "ok" else "down"
         return Health(status=status, database=database, redis=cache)
 
+    async def troubled(self) -> set[str]:
+        """The platforms that are in an outage, as far as our own calls tell."""
+        async with self._pool.connection(timeout=PATIENCE_SECONDS) as connection:
+            return {row[0] async for row in await connection.execute(queries("server", "health.sql")["troubled"])}
+
     async def _select(self) -> None:
         async with self._pool.connection(timeout=PATIENCE_SECONDS) as connection:
             await connection.execute("select 1")
@@ -91,13 +100,19 @@ async def health(pulse: NamedDependency[Pulse]) -> Response[Health]:
     summary="Health in bundle.social's words",
 )
 async def api_health(pulse: NamedDependency[Pulse], registry: NamedDependency[Registry]) -> ApiHealth:
-    """Whether posts to the platforms served here are taken in and sent."""
+    """Whether posts are taken in and sent, platform by platform: in an outage they wait, and nothing is lost."""
     felt = await pulse.feel()
     well = felt.status == "ok"
-    word = PlatformHealth(status="operational" if well else "outage", note="")
+    troubled = await pulse.troubled() if felt.database == "ok" else set()
     return ApiHealth(
         status="ok" if well else "error",
         created_at=timestamp(datetime.now(UTC)),
-        note="" if well else "A server that we need is away.",
-        platforms=dict.fromkeys(sorted(registry), word),
+        note="" if well else AWAY,
+        platforms={platform: _health(well, platform in troubled) for platform in sorted(registry)},
     )
+
+
+def _health(well: bool, troubled: bool) -> PlatformHealth:
+    if troubled:
+        return PlatformHealth(status="outage", note=TROUBLED)
+    return PlatformHealth(status="operational" if well else "outage", note="" if well else AWAY)

@@ -1,33 +1,24 @@
 """The posts of the API: taken in, read and listed."""
 
-from typing import Annotated
 from urllib.parse import unquote
 from uuid import UUID
 
-import msgspec
 from litestar import Controller, Request, delete, get, patch, post
 from litestar.datastructures import State
 from litestar.di import NamedDependency
 from litestar.params import FromPath
-from msgspec import Meta
 
-from core.dates import parse_date
-from core.errors import InvalidPost, NotFound
-from core.findings import Finding, Report
+from core.errors import NotFound
 from core.ids import parse_id
 from core.ledger.control import Control
+from core.posts.changing import Changing
 from core.posts.filters import read_filters
 from core.posts.posts import Posts
-from core.posts.views import FullPostView, NewPostView, Page
-from core.tenants.tenants import Caller
-from server.bodies import read_json, read_struct
-
-
-class PostChange(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The body of `PATCH /api/v1/post/{id}`; for other changes a post is deleted and created anew."""
-
-    post_date: Annotated[str, Meta(description="ISO 8601 with an offset; now or in the past means at once.")]
-
+from core.posts.views import ChangedPostView, FullPostView, NewPostView, Page
+from core.tenants.callers import Caller
+from server.auth import access
+from server.bodies import read_json
+from server.entity_tags import names, tag_of
 
 _BY_KEY = b"/reference-key/"
 
@@ -38,7 +29,7 @@ class PostController(Controller):
     path = "/api/v1/post"
     tags = ("Posts",)
 
-    @post(status_code=200, operation_id="postCreate", summary="Create a post")
+    @post(status_code=200, operation_id="postCreate", summary="Create a post", opt=access("write", "accounts"))
     async def create(self, request: Request[Caller, None, State], posts: NamedDependency[Posts]) -> NewPostView:
         """Check a post and take it in; it goes out at its date, or at once where that has passed.
 
@@ -47,26 +38,28 @@ class PostController(Controller):
         return await posts.create(
             request.user.organization_id,
             await read_json(request),
+            within=request.user.reach,
             idempotency_key=request.headers.get("idempotency-key"),
         )
 
-    @get(operation_id="postGetList", summary="List posts")
+    @get(operation_id="postGetList", summary="List posts", opt=access("read", "accounts"))
     async def page(self, request: Request[Caller, None, State], posts: NamedDependency[Posts]) -> Page:
-        """One page of a team's posts."""
+        """One page of a team's posts. A cursor, `next` and `after`, stays where it is whatever is put in before it."""
         filters = read_filters(request.query_params.multi_items())
-        return await posts.page(request.user.organization_id, filters)
+        return await posts.page(request.user.organization_id, filters, within=request.user.reach)
 
-    @get("/{id:str}", operation_id="postGet", summary="Get a post")
+    @get("/{id:str}", operation_id="postGet", summary="Get a post", opt=access("read", "accounts", id="post"))
     async def read(
         self, request: Request[Caller, None, State], posts: NamedDependency[Posts], id: FromPath[str]
     ) -> FullPostView:
-        """The post with this id."""
+        """The post with this id. Its `ETag` may be sent back: as `If-None-Match`, or as `If-Match` of a change."""
         return await posts.get(request.user.organization_id, id)
 
     @get(
         "/reference-key/{reference_key:path}",
         operation_id="postGetByReferenceKey",
         summary="Get a post by its reference key",
+        opt=access("read", "accounts"),
     )
     async def by_reference_key(
         self, request: Request[Caller, None, State], posts: NamedDependency[Posts], reference_key: FromPath[str]
@@ -75,26 +68,35 @@ class PostController(Controller):
         raw: bytes = request.scope["raw_path"]
         # The router folds slashes, which a key may well hold; and a slash at the end may be the key's or not.
         key = unquote(raw.partition(_BY_KEY)[2].decode("latin-1")) or reference_key.removeprefix("/")
-        return await posts.by_reference_key(request.user.organization_id, key, key.removesuffix("/"))
+        keys = (key, key.removesuffix("/"))
+        return await posts.by_reference_key(request.user.organization_id, *keys, within=request.user.reach)
 
-    @patch("/{id:str}", operation_id="postUpdate", summary="Move a post to another date")
+    @patch("/{id:str}", operation_id="postUpdate", summary="Change a post", opt=access("write", "accounts", id="post"))
     async def update(
-        self,
-        request: Request[Caller, None, State],
-        posts: NamedDependency[Posts],
-        control: NamedDependency[Control],
-        id: FromPath[str],
-    ) -> FullPostView:
-        """Let a post that waits go out at another date."""
-        organization_id = request.user.organization_id
-        change = await read_struct(request, PostChange)
-        post_date = parse_date(change.post_date, ("postDate",))
-        if isinstance(post_date, Finding):
-            raise InvalidPost(Report((post_date,)))
-        await control.reschedule(organization_id, _known(id), post_date, change.post_date)
-        return await posts.get(organization_id, id)
+        self, request: Request[Caller, None, State], changing: NamedDependency[Changing], id: FromPath[str]
+    ) -> ChangedPostView:
+        """Change any field of a post of which nothing is on its way yet; the whole is checked like a create.
 
-    @post("/{id:str}/retry", status_code=200, operation_id="postRetry", summary="Retry a post")
+        A field that is null is taken out. Of `data`, a block that is given takes the place of that platform's, and null
+        takes it out. Where it is too late, nothing is changed, and the answer (409) says why. With `If-Match` the post
+        is changed only if it is still as it was read, and the answer is 412 otherwise.
+        """
+        wanted = request.headers.get("if-match")
+        return await changing.change(
+            request.user.organization_id,
+            _known(id),
+            await read_json(request),
+            within=request.user.reach,
+            expected=(lambda view: names(wanted, tag_of(view))) if wanted is not None else None,
+        )
+
+    @post(
+        "/{id:str}/retry",
+        status_code=200,
+        operation_id="postRetry",
+        summary="Retry a post",
+        opt=access("write", "accounts", id="post"),
+    )
     async def retry(
         self,
         request: Request[Caller, None, State],
@@ -106,7 +108,13 @@ class PostController(Controller):
         await control.retry(request.user.organization_id, _known(id))
         return await posts.get(request.user.organization_id, id)
 
-    @delete("/{id:str}", status_code=200, operation_id="postDelete", summary="Delete a post")
+    @delete(
+        "/{id:str}",
+        status_code=200,
+        operation_id="postDelete",
+        summary="Delete a post",
+        opt=access("destructive", "accounts", id="post"),
+    )
     async def remove(
         self,
         request: Request[Caller, None, State],

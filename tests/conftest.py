@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+import hypothesis
 import psycopg
 import pytest
 import redis
@@ -20,6 +21,15 @@ from psycopg_pool import AsyncConnectionPool
 from core.database.migrate import migrate
 from core.database.pool import open_pool
 from core.embedded.servers import EmbeddedServers
+from tests.judge import judge, judged
+
+__all__ = ["judge", "judged"]
+
+# How long an example takes says something of the machine, not of the program.
+hypothesis.settings.register_profile(
+    "fingerpost", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("fingerpost")
 
 OWN_DATABASE = "FINGERPOST_TEST_DATABASE_URL"
 OWN_REDIS = "FINGERPOST_TEST_REDIS_URL"

@@ -69,6 +69,7 @@ async def running_world(
             "FINGERPOST_BROKER_URL": os.environ.get("FINGERPOST_TEST_BROKER_URL", redis_url),
             "FINGERPOST_MASTER_KEYS": here.settings.master_keys,
             "FINGERPOST_STATE": str(folder),
+            "FINGERPOST_API_CALLS": "0",
             "FINGERPOST_LEASE": str(here.settings.lease),
             "FINGERPOST_IN_FLIGHT": str(here.settings.in_flight),
             "FINGERPOST_READBACK": here.settings.readback,

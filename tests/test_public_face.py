@@ -6,10 +6,14 @@ import sys
 import fingerpost
 
 NAMES = {
-    "Account", "Adapter", "Block", "BrokenAdapter", "Certainty", "Channel", "Draft", "Fill", "FingerpostError",
-    "Lifespan", "Limits", "Media", "MediaLimits", "NotAuthorized", "OutcomeUnknown", "Pending", "Profile",
-    "PublishError", "Published", "Quota", "RateLimited", "Rejected", "RunningSandbox", "Sandbox", "Seed", "Session",
-    "Unavailable", "Url", "by_status", "hookimpl", "json_answer", "retry_after", "route_of", "rule", "running",
+    "Account", "Adapter", "AdapterConformance", "Aftercare", "Block", "Body", "BrokenAdapter", "Certainty",
+    "Channel", "ChannelFields", "Counter", "Draft", "Exchange", "Fault", "Field", "Figures", "FileLimits",
+    "Fill", "FingerpostError", "Form", "Insights", "Lifespan", "Limits", "Live", "Media", "MediaFile",
+    "MediaLimits", "NotAuthorized", "OAuth", "OutcomeUnknown", "Pending", "Places", "Privacy", "Profile",
+    "PublishError", "Published", "Quota", "RateLimited", "Refusal", "Rejected", "Remaining", "RunningSandbox",
+    "Sandbox", "Section", "Seed", "Session", "TextLimit", "Tokens", "Unavailable", "Url", "Watched",
+    "by_status", "form_body", "hookimpl", "json_answer", "json_body", "jwt_seconds", "quota_left", "refused",
+    "reset_in", "retry_after", "route_of", "rule", "running", "told_by",
 }  # fmt: skip
 
 

@@ -14,15 +14,21 @@ import httpx
 import msgspec
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
 from core.accounts.accounts import Accounts
 from core.accounts.introduction import introduce, reading_session
 from core.drafting import AnyAdapter
+from core.governor.governor import Governor
+from core.governor.passages import Passages
 from core.guard import Guard
 from core.http import open_client, open_transport
 from core.ledger.breaker import Breaker
 from core.ledger.ledger import Ledger
+from core.limits import Quota
+from core.media.processes import MediaProcesses
+from core.posts.changing import Changing
 from core.posts.posts import Posts
 from core.posts.views import NewPostView
 from core.registry import Registry
@@ -31,22 +37,33 @@ from core.sandbox import Sandbox, running
 from core.sandbox.picture import sample_picture
 from core.session import Session
 from core.settings import Settings
+from core.tenants.keys import ApiKeys
 from core.tenants.tenants import Tenants
+from core.uploads.renditions import Renditions
 from core.uploads.storage import FolderStorage
 from core.uploads.uploads import Uploads
 from core.vault import Vault
+from workers.booking import Booking
 from workers.drain import Drain
 from workers.publish import Publisher
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
 TRAVELS = (
-    "update deliveries set due_at = due_at - %(by)s, expires_at = expires_at - %(by)s,"
+    "update deliveries set due_at = due_at - %(by)s, turn_at = turn_at - %(by)s, expires_at = expires_at - %(by)s,"
     " lease_until = lease_until - %(by)s, armed_at = armed_at - %(by)s",
+    "update attempts set started_at = started_at - %(by)s, armed_at = armed_at - %(by)s",
+    "update lanes set blocked_until = blocked_until - %(by)s",
     "update breakers set opened_at = opened_at - %(by)s, probe_at = probe_at - %(by)s",
     "update webhook_messages set due_at = due_at - %(by)s, lease_until = lease_until - %(by)s",
+    "update webhook_endpoints set retry_at = retry_at - %(by)s, failing_since = failing_since - %(by)s,"
+    " failed_at = failed_at - %(by)s, previous_until = previous_until - %(by)s",
 )
 """What makes time pass for the engine: every moment that it waits for comes nearer."""
+
+
+BOUNDLESS = 10_000_000
+"""Calls that an account may make where a test is not about quotas: as if the platform had told so."""
 
 
 class Clock:
@@ -69,7 +86,14 @@ class World:
     """One organization, one team; accounts are added on a sandbox that runs at `sandbox_url`."""
 
     def __init__(
-        self, pool: Pool, settings: Settings, registry: Registry, sandbox: Sandbox, sandbox_url: str, policy: Policy
+        self,
+        pool: Pool,
+        settings: Settings,
+        registry: Registry,
+        sandbox: Sandbox,
+        sandbox_url: str,
+        policy: Policy,
+        governor: Governor | None,
     ) -> None:
         self.pool = pool
         self.settings = settings
@@ -77,14 +101,19 @@ class World:
         self.sandbox = sandbox
         self.sandbox_url = sandbox_url
         self.policy = policy
+        self._picture: str | None = None
+        self.quotas = tuple(msgspec.structs.replace(quota, calls=BOUNDLESS, seconds=1) for quota in self.adapter.quotas)
         self.random = Random(1)
         self.transport = open_transport(guard=None)
         self.vault = Vault.parse(settings.master_keys)
         self.accounts = Accounts(pool, self.vault)
         self.tenants = Tenants(pool)
         self.ledger = Ledger(pool, lease_seconds=settings.lease)
-        guarded = open_client(open_transport(guard=Guard(["loopback"])))
-        self.uploads = Uploads(pool, FolderStorage(settings.uploads), guarded)
+        self.outside = open_transport(guard=Guard(["loopback"]))
+        guarded = open_client(self.outside)
+        self.processes = MediaProcesses(1)
+        self.uploads = Uploads(pool, FolderStorage(settings.uploads), guarded, probe=self.processes.probe)
+        self.renditions = Renditions(pool, self.uploads, self.processes)
         self.posts = Posts(
             pool,
             registry,
@@ -94,17 +123,22 @@ class World:
             notices=self.ledger.notices,
             max_delay=settings.max_delay,
         )
+        self.changing = Changing(pool, self.posts, self.ledger.notices)
         self.publisher = Publisher(
             ledger=self.ledger,
             breaker=Breaker(pool, self.ledger),
             accounts=self.accounts,
             uploads=self.uploads,
+            renditions=self.renditions,
             registry=registry,
             settings=settings,
             transport=self.transport,
             random=self.random,
             policy=policy,
+            passages=Passages(governor, settings) if governor else None,
         )
+        self.governor = governor
+        self.reserve = Booking(governor, registry, settings).reserve if governor else None
 
     @property
     def adapter(self) -> AnyAdapter:
@@ -114,7 +148,7 @@ class World:
         self.organization_id = await self.tenants.create_organization("World")
         self.team_id = (await self.tenants.create_team(self.organization_id, "Team")).id
         self.account = await self.connect()
-        self.key = (await self.tenants.create_key(self.organization_id, "test")).secret
+        self.key = (await ApiKeys(self.pool).create(self.organization_id, "test")).secret
 
     async def connect(self, team_id: UUID | None = None) -> Account:
         seed = self.sandbox.seed()
@@ -124,7 +158,7 @@ class World:
             organization_id=self.organization_id,
             team_id=team_id or self.team_id,
             platform=self.sandbox.platform,
-            profile=profile,
+            profile=msgspec.structs.replace(profile, quotas=self.quotas),
             channels=channels,
             access_token=seed.access_token,
         )
@@ -152,16 +186,25 @@ class World:
 
     async def fill(self, count: int, mark: str = "Post", *, picture: bytes | None = None) -> None:
         """Posts that are due now: `mark` and a number are the title and the text of each, and told on the sandbox."""
+        if picture is not None:
+            self._picture = await self.upload(picture)
+        await self._block()
+        for start in range(0, count, 50):
+            numbers = range(start, min(start + 50, count))
+            await asyncio.gather(*(self.say(f"{mark} {number}") for number in numbers))
+
+    async def say(self, text: str, **changes: Any) -> NewPostView:
+        """Create a post of which `text` is the title, and what is told on the sandbox."""
+        block = await self._block() | {"text": text}
+        return await self.post(title=text, data={self.sandbox.platform: block}, **changes)
+
+    async def _block(self) -> dict[str, Any]:
+        """The adapter's own example, with an uploaded picture where it has one."""
         block = dict(self.adapter.example(self.account.channel, ""))
         if block.pop("mediaUrls", None):
-            block["uploadIds"] = [await self.upload(picture)]
-
-        async def one(number: int) -> None:
-            title = f"{mark} {number}"
-            await self.post(title=title, data={self.sandbox.platform: block | {"text": title}})
-
-        for start in range(0, count, 50):
-            await asyncio.gather(*(one(number) for number in range(start, min(start + 50, count))))
+            self._picture = self._picture or await self.upload()
+            block["uploadIds"] = [self._picture]
+        return block
 
     async def work(self) -> None:
         """Claim what is due and carry all of it out."""
@@ -169,7 +212,7 @@ class World:
         async def take(limit: int) -> Any:
             return await self.ledger.take(self.sandbox.platform, limit)
 
-        await self.ledger.claim()
+        await self.ledger.claim(self.reserve)
         await Drain(take, self.publisher.carry_out, in_flight=64).run()
 
     async def live_on(self) -> None:
@@ -213,6 +256,10 @@ class World:
         """Switch all faults off."""
         await self._steer("DELETE", "faults")
 
+    async def catch_up(self) -> None:
+        """Have the sandbox do what it has put off."""
+        await self._steer("POST", "late")
+
     async def weather(self, **changes: Any) -> None:
         """Change the sandbox's weather."""
         await self._steer("POST", "weather", changes)
@@ -236,8 +283,16 @@ class World:
     async def hasten(self) -> None:
         """Let everything that waits be due now, as if its time had come."""
         async with self.pool.connection() as connection:
-            await connection.execute("update deliveries set due_at = now() where lease_until is null")
+            await connection.execute(
+                "update deliveries set due_at = now(), turn_at = least(turn_at, now()),"
+                " armed_at = armed_at - greatest(due_at - now(), interval '0') where lease_until is null"
+            )
             await connection.execute("update breakers set probe_at = now()")
+
+    async def restrict(self, *quotas: Quota) -> None:
+        """Let these be the quotas of all accounts, as if the platform had told so."""
+        async with self.pool.connection() as connection:
+            await connection.execute("update grants set quotas = %s", [Jsonb(msgspec.to_builtins(quotas))])
 
     async def delivery(self, post: NewPostView) -> dict[str, Any]:
         return (await self.rows("select * from deliveries where post_id = %s", post.id))[0]
@@ -256,13 +311,18 @@ async def world(
     *,
     policy: Policy = PUBLISHING,
     registry: Registry | None = None,
+    governor: Governor | None = None,
     **settings: Any,
 ) -> AsyncIterator[World]:
-    """A world around a sandbox, with the adapters of `registry` or those installed; it ends with the block."""
+    """A world around a sandbox, with the adapters of `registry` or those installed; it ends with the block.
+
+    Without a governor nobody keeps to quotas in advance.
+    """
     registry = registry or Registry.installed()
     async with running(sandbox) as at:
         prefix = f"FINGERPOST_{sandbox.platform}_"
         hosts = {f"{prefix}{name.upper()}_URL": at.url for name in registry[sandbox.platform].hosts}
+        hosts |= settings.pop("hosts", {})
         made = Settings(
             database_url="",
             redis_url="",
@@ -271,7 +331,7 @@ async def world(
             hosts=hosts,
             **settings,
         )
-        here = World(pool, made, registry, sandbox, at.url, policy)
+        here = World(pool, made, registry, sandbox, at.url, policy, governor)
         await here.settle_in()
         try:
             yield here
@@ -279,3 +339,5 @@ async def world(
             await here.posts.aclose()
             await here.ledger.aclose()
             await here.transport.aclose()
+            await here.outside.aclose()
+            await here.processes.aclose()

@@ -13,6 +13,13 @@ from core.errors import Misconfigured
 WEBHOOKS = "webhooks"
 """The queue, and the actor, of webhook messages."""
 
+TOKENS = "tokens"
+"""The queue, and the actor, of tokens that are to be renewed."""
+
+
+MEDIA = "media"
+"""The queue, and the actor, of work on media files."""
+
 
 def publishing(platform: str) -> str:
     """The queue, and the actor, of one platform's deliveries."""

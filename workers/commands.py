@@ -63,6 +63,7 @@ def schedule(ready_fd: int | None) -> None:
 
 def _registry(settings: Settings) -> Registry:
     registry = Registry.installed()
+    registry.tell_broken()
     settings.refuse_unknown_hosts(registry.values())
     return registry
 

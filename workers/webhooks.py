@@ -5,8 +5,10 @@ import ssl
 from random import Random
 
 import httpx
+import msgspec
 import structlog
 
+from core.clock import elapsed
 from core.database.group import CommitUnknown, ConnectionLost
 from core.errors import FingerpostError, RefusedUrl
 from core.guard import Guard
@@ -67,7 +69,8 @@ class Sender:
         return await self._outbox.take(limit, self._lease_seconds)
 
     async def _send(self, message: Message) -> None:
-        result = await self._tried(message)
+        start = elapsed()
+        result = msgspec.structs.replace(await self._tried(message), seconds=elapsed() - start)
         try:
             settled = await self._outbox.settle(message, result)
         except (ConnectionLost, CommitUnknown):
@@ -119,7 +122,7 @@ class Sender:
             response.status_code,
             text,
             tries=message.attempts,
-            asked=asked_to_wait(response, message.taken_at),
+            asked=asked_to_wait(response),
             policy=self._policy,
             random=self._random,
         )

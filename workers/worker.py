@@ -1,5 +1,6 @@
 """A worker process: Dramatiq's threads wait for wake-ups, and one event loop does all the work."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -7,26 +8,38 @@ from functools import partial
 from random import Random
 
 import dramatiq
+import httpx
 import uvloop
 from dramatiq.asyncio import EventLoopThread, set_event_loop_thread
 from dramatiq.broker import Broker
 from dramatiq.middleware import AsyncIO, MiddlewareError
 
 from core.accounts.accounts import Accounts
+from core.accounts.apps import Apps
+from core.database.notices import Notices
 from core.database.pool import open_pool
+from core.database.presence import Presence
+from core.governor.governor import Governor
+from core.governor.journal import Journal
+from core.governor.passages import Passages
 from core.guard import Guard
 from core.http import open_client, open_transport
 from core.ledger.breaker import Breaker
 from core.ledger.ledger import Ledger, Taken
+from core.outbound import open_platforms
 from core.registry import Registry
 from core.settings import Settings
-from core.uploads.storage import FolderStorage
-from core.uploads.uploads import Uploads
+from core.uploads.opening import open_media
+from core.uploads.readying import Readying
+from core.uploads.storage import open_storage
 from core.vault import Vault
+from core.vault.register import check_keys
 from core.webhooks.outbox import Outbox
-from workers.broker import WEBHOOKS, open_broker, publishing
+from workers.broker import MEDIA, TOKENS, WEBHOOKS, open_broker, publishing
 from workers.drain import Drain
+from workers.media import MediaWork
 from workers.publish import Publisher
+from workers.tokens import Refresher
 from workers.webhooks import Sender
 
 POOL_SIZE = 8
@@ -55,6 +68,7 @@ class Loop(AsyncIO):
         try:
             thread.run_coroutine(self._workshop.open())
         except Exception as error:
+            thread.run_coroutine(self._workshop.close())
             # Dramatiq passes over any other error here, and would go on with nothing to work with.
             raise NotOpened(str(error)) from error
 
@@ -75,34 +89,66 @@ class Workshop:
         self._settings = settings
         self._registry = registry
         self._stack = AsyncExitStack()
+        self._closing = asyncio.Event()
         self._publishing: dict[str, Drain[Taken]] = {}
 
     async def open(self) -> None:
         """Connect, and set up one drain for each queue."""
         settings, stack = self._settings, self._stack
         pool = await stack.enter_async_context(open_pool(settings.database_url, size=POOL_SIZE, name="worker"))
-        vault = Vault.parse(settings.master_keys)
+        vault = Vault.parse(settings.master_keys, file=settings.keys_file)
+        await check_keys(pool, vault)
         guard = Guard(settings.allowed_urls)
-        platforms = open_transport(guard=None)
+        platforms = open_platforms(guard, settings.urls_of(self._registry.values()))
         guarded = open_transport(guard=guard)
         stack.push_async_callback(platforms.aclose)
         stack.push_async_callback(guarded.aclose)
         ledger = Ledger(pool, lease_seconds=settings.lease)
         stack.push_async_callback(ledger.aclose)
+        governor = Governor(settings.redis_url, Journal(pool, worker=True), call_seconds=settings.lease, worker=True)
+        stack.push_async_callback(governor.aclose)
+        presence = Presence(settings.database_url, name="worker")
+        kept = [asyncio.create_task(each.keep(self._closing)) for each in (governor, presence)]
+        stack.push_async_callback(asyncio.wait, kept)
+        passages = Passages(governor, settings)
+        client = open_client(guarded)
+        media = await stack.enter_async_context(open_media(settings, pool, open_storage(settings), client, vault))
         random = Random()  # noqa: S311 - jitter, not secrets
+        accounts = Accounts(pool, vault, random)
         publisher = Publisher(
             ledger=ledger,
             breaker=Breaker(pool, ledger),
-            accounts=Accounts(pool, vault),
-            uploads=Uploads(pool, FolderStorage(settings.uploads), open_client(guarded)),
+            accounts=accounts,
+            uploads=media.uploads,
+            renditions=media.renditions,
             registry=self._registry,
             settings=settings,
             transport=platforms,
             random=random,
+            passages=passages,
         )
-        for platform in self._registry:
-            self._publishing[platform] = _drain(ledger, platform, publisher, settings.in_flight)
-        self._webhooks = Sender(Outbox(pool, vault), guarded, guard, random=random)
+        self._publishing = {name: _drain(ledger, name, publisher, settings.in_flight) for name in self._registry}
+        self._webhooks = Sender(Outbox(pool, vault, presence=presence), guarded, guard, random=random)
+        self._media = MediaWork(media.expiry, Readying(pool, self._registry, media.renditions))
+        self._tokens = self._refresher(accounts, Apps(pool, vault, settings), platforms, ledger.notices, passages)
+
+    def _refresher(
+        self,
+        accounts: Accounts,
+        apps: Apps,
+        platforms: httpx.AsyncBaseTransport,
+        notices: Notices,
+        passages: Passages,
+    ) -> Refresher:
+        return Refresher(
+            grants=accounts.grants,
+            apps=apps,
+            registry=self._registry,
+            settings=self._settings,
+            transport=platforms,
+            notices=notices,
+            passages=passages,
+        )
 
     async def publish(self, platform: str) -> None:
         """Publish what is ready on a platform, until nothing is."""
@@ -112,14 +158,24 @@ class Workshop:
         """Send the webhooks that are due, until none is."""
         await self._webhooks.drain()
 
+    async def media(self) -> None:
+        """Make media ready that are needed soon, and sweep."""
+        await self._media.run()
+
+    async def tokens(self) -> None:
+        """Renew the tokens that are due, until none is."""
+        await self._tokens.drain()
+
     def stop(self) -> None:
         """Take nothing more."""
         for drain in self._publishing.values():
             drain.stop()
         self._webhooks.stop()
+        self._tokens.stop()
 
     async def close(self) -> None:
         """Finish writing and close every connection."""
+        self._closing.set()
         await self._stack.aclose()
 
 
@@ -137,8 +193,10 @@ def open_worker(settings: Settings, registry: Registry) -> dramatiq.Worker:
     for platform in registry:
         _actor(broker, publishing(platform), partial(workshop.publish, platform))
     _actor(broker, WEBHOOKS, workshop.webhooks)
+    _actor(broker, MEDIA, workshop.media)
+    _actor(broker, TOKENS, workshop.tokens)
     # A drain keeps its thread until its queue is empty; one more each lets the next wake-up in.
-    return dramatiq.Worker(broker, worker_threads=2 * (len(registry) + 1), worker_timeout=100)
+    return dramatiq.Worker(broker, worker_threads=2 * (len(registry) + 2), worker_timeout=1000)
 
 
 def wait_running(worker: dramatiq.Worker) -> None:

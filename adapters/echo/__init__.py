@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from fingerpost import Adapter, Block, Draft, Fill, Profile, Published, Session, hookimpl, rule
+from fingerpost import Adapter, Block, Draft, Field, Fill, Form, Profile, Published, Session, hookimpl, rule
 
 
 class EchoBlock(Block, frozen=True, kw_only=True):
@@ -13,10 +13,12 @@ class EchoBlock(Block, frozen=True, kw_only=True):
 
 class Echo(Adapter[EchoBlock]):
     platform, label, certainty = "ECHO", "Echo", "key"
-    hosts = {"api": "http://127.0.0.1:4010"}
+    hosts, sandbox = {"api": "http://127.0.0.1:4010"}, "adapters.echo.sandbox:EchoSandbox"
     fills = (Fill(field="text", source="text"),)
+    rehearsal = {"POST /messages": {"id": "<the message's id>"}}
+    connect = Form(fields=(Field(name="name", label="Your name", help="Echo knows everybody by name alone."),))
 
-    @rule("echo.text", "Say something: give text.", at="text")
+    @rule("echo.text", "Say something: give text.", at="text", breaks={"text": " "})
     def says_something(self, draft: Draft[EchoBlock]) -> bool:
         return bool((draft.block.text or "").strip())
 

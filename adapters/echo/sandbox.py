@@ -8,11 +8,16 @@ from aiohttp import web
 
 from fingerpost import Sandbox, Seed
 
+LONGEST = 500
+"""Characters of a message."""
+
+TOKEN = "secret-of-"  # noqa: S105 - it opens nothing but this stand-in
+
 
 class EchoSandbox(Sandbox):
-    """`POST /messages` with `Idempotency-Key`, `GET /messages/{id}`, `GET /me`; a token is a user's name."""
+    """`POST /messages` with `Idempotency-Key`, `GET /messages/{id}`, `GET /me`; a user's name is as good as a token."""
 
-    platform = "ECHO"
+    platform, shelf = "ECHO", "messages"
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -35,16 +40,18 @@ class EchoSandbox(Sandbox):
     def seed(self) -> Seed:
         """One more user."""
         name = f"echo-{next(self._users)}"
-        return Seed(access_token=name, refresh_token=None, external_user=name, channel_id="", facts={})
+        return Seed(access_token=f"{TOKEN}{name}", refresh_token=None, external_user=name, channel_id="", facts={})
 
     def account_of(self, request: web.Request) -> str | None:
         """The user's name."""
-        return request.headers.get("Authorization", "").removeprefix("Bearer ") or None
+        return request.headers.get("Authorization", "").removeprefix("Bearer ").removeprefix(TOKEN) or None
 
     async def _hear(self, request: web.Request) -> web.Response:
         user, body = self.account_of(request), await request.json()
         if user is None:
             return web.json_response({"message": "Who are you?"}, status=401)
+        if len(body["text"]) > LONGEST:
+            return web.json_response({"message": f"At most {LONGEST} characters are heard."}, status=400)
         key = (user, request.headers.get("Idempotency-Key", ""))
         heard = self._by_key.get(key) if key[1] else None
         if heard is None:

@@ -1,41 +1,62 @@
 """Pinterest: what a Pin may be, and how it is made and found again."""
 
-import html
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import pairwise
 from typing import Any
 
 import httpx
 import msgspec
 
-from adapters.pinterest.block import PinBlock
-from adapters.pinterest.errors import classify
-from adapters.pinterest.wire import Board, Owner, Pin, media_source, pages
+from adapters.pinterest.aftercare import PinCare
+from adapters.pinterest.analytics import PinInsights
+from adapters.pinterest.block import PinBlock, PinDraft
+from adapters.pinterest.boards import (
+    Boards,
+    board_of,
+    board_path,
+    boards_named,
+    list_boards,
+    makes_board,
+    sent_board,
+    verdict_on_name,
+)
+from adapters.pinterest.errors import REFUSALS, classify, classify_token
+from adapters.pinterest.likeness import CUT, is_newest_first, likeness, plain
+from adapters.pinterest.meter import remaining
+from adapters.pinterest.sources import Source, covered, covers, film_of, is_film, make, pictures
+from adapters.pinterest.videos import REHEARSAL, unready, upload
+from adapters.pinterest.wire import Owner, Pin, pages
 from fingerpost import (
     Adapter,
     Channel,
-    Draft,
+    FileLimits,
     Fill,
     Limits,
     MediaLimits,
+    OAuth,
+    Pending,
     Profile,
     Published,
     PublishError,
     Quota,
-    Rejected,
+    Remaining,
     Session,
     rule,
 )
 
-PinDraft = Draft[PinBlock]
-
-CUT = ("title", "description", "alt_text")
-"""The texts of a Pin that may come back cut."""
-
-LEAST_CUT = 20
-"""Characters of a text that have to be left for it to be taken for a longer one that was cut."""
+STANDARD = (
+    Quota(calls=100, seconds=1, scope="account", category="all"),
+    Quota(calls=100, seconds=60, scope="account", category="org_write"),
+    Quota(calls=1000, seconds=60, scope="account", category="org_read"),
+    Quota(calls=60, seconds=60, scope="account", category="org_analytics"),
+)
+TRIAL = (
+    Quota(calls=1000, seconds=86_400, scope="app", category="all"),
+    Quota(calls=300, seconds=86_400, scope="app", category="org_write"),
+    Quota(calls=1000, seconds=86_400, scope="app", category="org_read"),
+    Quota(calls=1000, seconds=86_400, scope="app", category="org_analytics"),
+)
+"""What Pinterest allows by access tier (its page "Rate limits")."""
 
 
 def first_line(text: str) -> str:
@@ -46,7 +67,7 @@ def first_line(text: str) -> str:
 class Pinterest(Adapter[PinBlock]):
     """Pinterest API v5. There is no idempotency key: an unclear create is looked up on its board.
 
-    The quotas are those of Standard access. Native scheduling does not exist; a Pin is made when it is due.
+    Native scheduling does not exist; a Pin is made when it is due.
     """
 
     platform = "PINTEREST"
@@ -55,18 +76,54 @@ class Pinterest(Adapter[PinBlock]):
     hosts = {"api": "https://api.pinterest.com", "web": "https://www.pinterest.com"}
     limits = Limits(
         media=MediaLimits(
-            count=(1, 1),
-            kinds=("image",),
-            mimes=("image/jpeg", "image/png"),
-            bytes_max=20_000_000,
-            pixels_advised=(600, 900),
+            count=(1, 5),
+            mix=True,
+            image=FileLimits(
+                mimes=("image/jpeg", "image/png"),
+                bytes_max=20_000_000,
+                pixels_advised=(600, 900),
+                ratio_advised=(2, 3),
+            ),
+            video=FileLimits(
+                count_max=1,
+                mimes=("video/mp4", "video/quicktime", "video/x-m4v"),
+                bytes_max=2_000_000_000,
+                ratio=(0.5, 1.91),
+                seconds=(4, 900),
+                video_codecs=("h264", "hevc"),
+            ),
         )
     )
-    quotas = (
-        Quota(calls=100, seconds=1, scope="account", category="all"),
-        Quota(calls=100, seconds=60, scope="account", category="org_write"),
-        Quota(calls=1000, seconds=60, scope="account", category="org_read"),
+    quotas = STANDARD
+    tiers = {"standard": STANDARD, "trial": TRIAL}
+    operations = {
+        "POST /v5/oauth/token": "org_read",
+        "GET /v5/*analytics*": "org_analytics",
+        "GET /v5/*": "org_read",
+        "POST /v5/*": "org_write",
+        "PATCH /v5/*": "org_write",
+        "DELETE /v5/*": "org_write",
+    }
+    rehearsal = {
+        "POST /v5/pins": {"id": "<the Pin's id>"},
+        "GET /v5/boards": {"items": []},
+        "POST /v5/boards": {"id": "<the board's id>", "name": "<its name>"},
+        **REHEARSAL,
+    }
+    places = Boards()
+    aftercare = PinCare()
+    insights = PinInsights()
+    connect = OAuth(
+        authorize_url="{web}/oauth/",
+        token_url="{api}/v5/oauth/token",  # noqa: S106 - an address
+        scopes=("boards:read", "boards:write", "pins:read", "pins:write", "user_accounts:read"),
+        scope_separator=",",
+        # Pinterest's description of its token endpoint has no place for a verifier.
+        pkce=False,
+        token_params={"continuous_refresh": "true"},
     )
+    sandbox = "adapters.pinterest.sandbox:PinterestSandbox"
+    refusals = REFUSALS
     fills = (
         Fill(field="text", source="text", part=first_line, if_it_fits=True),
         Fill(
@@ -77,39 +134,90 @@ class Pinterest(Adapter[PinBlock]):
         ),
         Fill(field="description", source="text"),
         Fill(field="link", source="link"),
+        Fill(field="altText", source="alt_text"),
     )
 
-    @rule("pinterest.board", "Say where the Pin goes: give boardId or boardName.", at=("boardId", "boardName"))
+    @rule(
+        "pinterest.video",
+        "A video Pin has one video and, beside it, at most one picture, which is its cover. Pinterest's API makes no "
+        "Idea Pins: send two to five pictures, or one video.",
+        at="uploadIds",
+        breaks={"mediaUrls": None, "uploadIds": ["video", "image", "image-2"]},
+    )
+    def is_one_thing(self, draft: PinDraft) -> bool:
+        """Idea Pins, of several pages or videos, cannot be created through the API."""
+        films = sum(map(is_film, draft.media))
+        return films == 0 or (films == 1 and len(draft.media) <= 2)
+
+    @rule(
+        "pinterest.video-cover",
+        "A video Pin needs a cover: put a picture beside the video, or give thumbnail or thumbnailOffset.",
+        at="thumbnail",
+        breaks={"mediaUrls": None, "uploadIds": ["video"]},
+    )
+    def has_a_cover(self, draft: PinDraft) -> bool:
+        """Pinterest's description does not say so, and its API refuses a video without."""
+        return film_of(draft) is None or len(covers(draft)) > 0
+
+    @rule(
+        "pinterest.cover-unused",
+        "Only one cover is used, and only of a video: a picture beside it goes before thumbnail, and that before "
+        "thumbnailOffset.",
+        at="thumbnail",
+        severity="warning",
+        breaks={"thumbnail": "https://example.com/cover.jpg"},
+    )
+    def uses_its_cover(self, draft: PinDraft) -> bool:
+        """What is not used is told."""
+        return len(covers(draft)) <= (0 if film_of(draft) is None else 1)
+
+    @rule(
+        "pinterest.carousel-shape",
+        "The pictures of a carousel should have the same shape; Pinterest may crop or refuse others.",
+        at="uploadIds",
+        severity="warning",
+        breaks={"mediaUrls": None, "uploadIds": ["image", "image-wide"]},
+    )
+    def has_pictures_of_one_shape(self, draft: PinDraft) -> bool:
+        """Other publishers refuse differing shapes; Pinterest's description says nothing of it."""
+        if film_of(draft) is not None:
+            return True
+        shapes = [media.width / media.height for media in draft.media if media.width and media.height]
+        return not shapes or max(shapes) / min(shapes) < 1.02
+
+    @rule(
+        "pinterest.board",
+        "Say where the Pin goes: give boardId or boardName.",
+        at=("boardId", "boardName"),
+        breaks={"boardId": None},
+    )
     def names_a_board(self, draft: PinDraft) -> bool | str:
         """A Pin needs a board; there is never a silent default."""
         block = draft.block
         if block.board_id or block.board_name is None or draft.account is None:
             return bool(block.board_id or block.board_name)
-        fitting = _boards_named(block.board_name, draft)
-        if len(fitting) == 1:
-            return True
-        if fitting:
-            return f"Several boards are called '{block.board_name[:60]}'; give boardId: {_listed(fitting)}."
-        return f"No board is called '{block.board_name[:60]}'; there are: {_listed(draft.account.channels)}."
+        return verdict_on_name(block.board_name, draft)
 
     @rule(
         "pinterest.one-board",
         "boardId and boardName name different boards; boardId counts.",
         at=("boardName", "boardId"),
         severity="warning",
+        breaks={"boardName": "No such board"},
     )
     def names_one_board(self, draft: PinDraft) -> bool:
         """Both may be given, if they mean the same."""
         block = draft.block
         if not block.board_id or not block.board_name or draft.account is None:
             return True
-        return any(board.id == block.board_id for board in _boards_named(block.board_name, draft))
+        return any(board.id == block.board_id for board in boards_named(block.board_name, draft))
 
     @rule(
         "pinterest.description-length",
         "Pinterest advises at most 500 characters; the rest may not be shown.",
         at="description",
         severity="warning",
+        breaks={"description": "d" * 501},
     )
     def is_shown_whole(self, draft: PinDraft) -> bool:
         """The API takes 800 characters; Pinterest's Help Center gives 500."""
@@ -120,43 +228,45 @@ class Pinterest(Adapter[PinBlock]):
         "The link is not https; many browsers will warn of it.",
         at="link",
         severity="warning",
+        breaks={"link": "http://example.com/"},
     )
     def links_securely(self, draft: PinDraft) -> bool:
         """The API takes http as well."""
         return draft.block.link is None or draft.block.link.lower().startswith("https://")
 
-    async def publish(self, draft: PinDraft, session: Session) -> Published:
-        """`POST /v5/pins`."""
-        body = {
-            **_texts(draft),
-            "board_id": _board_id(draft),
-            "media_source": await media_source(draft.media[0], session),
-        }
-        if draft.block.is_ai_generated:
-            body["ai_disclosures"] = {"values": ["AI_MODIFIED"]}
+    async def publish(self, draft: PinDraft, session: Session) -> Published | Pending:
+        """`POST /v5/pins`; a film is uploaded first, and waited for."""
+        film = film_of(draft)
+        if film is None:
+            return await self._pin(draft, session, pictures(draft.media))
+        media_id = await upload(film, session)
+        return await self.resume(draft, session, {"media_id": media_id, "looks": 0})
 
-        async def create() -> dict[str, Any]:
-            response = await session.http.post("/v5/pins", json=body)
-            pin = msgspec.json.decode(response.content, type=Pin)
-            return {"id": pin.id}
-
-        made = await session.once("create-pin", create)
-        return _published(made["id"], session)
+    async def resume(self, draft: PinDraft, session: Session, state: dict[str, Any]) -> Published | Pending:
+        """A film is asked for until it is ready; its Pin is made then."""
+        wait = await unready(state["media_id"], state["looks"], session)
+        if wait is not None:
+            return Pending(state={**state, "looks": state["looks"] + 1}, after=wait)
+        return await self._pin(draft, session, covered(draft, state["media_id"]))
 
     async def find(self, draft: PinDraft, session: Session, since: datetime) -> Sequence[Published]:
         """`GET /v5/boards/{board_id}/pins`, until a page that is in order, the newest first, holds only older Pins."""
-        texts = _texts(draft)
+        texts, path = _texts(draft), f"{board_path(sent_board(draft, session))}/pins"
         seen: list[Pin] = []
         recent: list[Pin] = []
-        async for page in pages(session, f"/v5/boards/{_board_id(draft)}/pins", Pin):
+        async for page in pages(session, path, Pin):
             new = [pin for pin in page if pin.made >= since.replace(microsecond=0)]
             seen += page
             recent += new
-            if page and not new and _is_newest_first(page):
+            if page and not new and is_newest_first(page):
                 break
-        longest = {name: max(len(_plain(getattr(pin, name))) for pin in seen) for name in CUT} if seen else {}
-        likenesses = [(pin, _likeness(texts, pin, longest)) for pin in sorted(recent, key=lambda pin: pin.made)]
+        longest = {name: max(len(plain(getattr(pin, name))) for pin in seen) for name in CUT} if seen else {}
+        likenesses = [(pin, likeness(texts, pin, longest)) for pin in sorted(recent, key=lambda pin: pin.made)]
         return [_published(pin.id, session, exact=exact) for pin, exact in likenesses if exact is not None]
+
+    async def _pin(self, draft: PinDraft, session: Session, source: Source) -> Published:
+        body = {**_texts(draft), "board_id": await board_of(draft, session)}
+        return _published(await make(body, source, session), session)
 
     async def profile(self, session: Session) -> Profile:
         """`GET /v5/user_account`."""
@@ -172,11 +282,7 @@ class Pinterest(Adapter[PinBlock]):
 
     async def channels(self, session: Session) -> Sequence[Channel]:
         """`GET /v5/boards`, all pages."""
-        return [
-            Channel(id=board.id, name=board.name)
-            async for page in pages(session, "/v5/boards", Board)
-            for board in page
-        ]
+        return await list_boards(session)
 
     def example(self, channel_id: str, picture_url: str) -> dict[str, Any]:
         """A Pin with everything that makes it found."""
@@ -189,82 +295,38 @@ class Pinterest(Adapter[PinBlock]):
             "mediaUrls": [picture_url],
         }
 
+    def calls(self, draft: PinDraft) -> Mapping[str, int]:
+        """One create, or two where the board is made as well."""
+        return {"org_write": 2 if makes_board(draft) else 1}
+
+    def remaining(self, response: httpx.Response) -> Sequence[Remaining]:
+        """From `x-ratelimit-*`, of which the limit is a structured string."""
+        return remaining(response)
+
     def classify(self, response: httpx.Response) -> PublishError | None:
         """By Pinterest's code and message."""
         return classify(response)
 
+    def classify_token(self, response: httpx.Response) -> PublishError | None:
+        """By Pinterest's code; what it says of a refresh is not documented, so OAuth's own codes count as well."""
+        return classify_token(response)
+
 
 def _texts(draft: PinDraft) -> dict[str, Any]:
     block = draft.block
-    texts = {
+    texts: dict[str, Any] = {
         "title": block.text,
         "description": block.description,
         "link": block.link,
         "alt_text": block.alt_text,
         "dominant_color": block.dominant_color,
+        "board_section_id": block.board_section_id,
     }
+    disclosed = block.ai_disclosures or (["AI_MODIFIED"] if block.is_ai_generated else None)
+    if disclosed:
+        texts["ai_disclosures"] = {"values": disclosed}
     return {name: value for name, value in texts.items() if value is not None}
-
-
-def _boards_named(name: str, draft: PinDraft) -> list[Channel]:
-    """Boards of that name; one that is written exactly so goes before those that differ in case."""
-    boards = draft.account.channels if draft.account else ()
-    exact = [board for board in boards if board.name == name]
-    return exact or [board for board in boards if board.name.strip().casefold() == name.strip().casefold()]
-
-
-def _board_id(draft: PinDraft) -> str:
-    if draft.block.board_id:
-        return draft.block.board_id
-    boards = _boards_named(draft.block.board_name or "", draft)
-    if len(boards) != 1:
-        raise Rejected(
-            "The board is no longer there under that name.",
-            code="board_not_found",
-            hint="Choose a board that this account has, by its id.",
-        )
-    return boards[0].id
-
-
-def _listed(boards: Sequence[Channel]) -> str:
-    shown = ", ".join(f"'{board.name}' ({board.id})" for board in boards[:20])
-    return (shown or "none") + (f" and {len(boards) - 20} more" if len(boards) > 20 else "")
 
 
 def _published(pin_id: str, session: Session, *, exact: bool = True) -> Published:
     return Published(external_id=pin_id, permalink=f"{session.hosts['web']}/pin/{pin_id}/", exact=exact)
-
-
-def _is_newest_first(page: Sequence[Pin]) -> bool:
-    """Whether a page shows it: Pinterest does not say in which order its lists are."""
-    return page[0].made > page[-1].made and all(newer.made >= older.made for newer, older in pairwise(page))
-
-
-def _likeness(texts: dict[str, Any], pin: Pin, longest: Mapping[str, int]) -> bool | None:
-    """Whether a Pin says what we sent: True exactly, False as far as it was not cut, None not at all.
-
-    Pinterest may trim and escape texts, and append to links. `longest` is the length of the longest text of a kind
-    that was seen there: a shorter one was not cut.
-    """
-    link, shown = _collapsed(texts.get("link")), _collapsed(pin.link)
-    if link != shown and not (link and shown.startswith((f"{link}?", f"{link}&", f"{link}#", f"{link}/"))):
-        return None
-    exact = True
-    for name in CUT:
-        sent, seen = _collapsed(texts.get(name)), getattr(pin, name)
-        if sent in (_collapsed(seen), _plain(seen)):
-            continue
-        least = max(LEAST_CUT, longest[name])
-        if not any(len(_plain(seen)) >= least and sent.startswith(each) for each in (_collapsed(seen), _plain(seen))):
-            return None
-        exact = False
-    return exact
-
-
-def _plain(text: str | None) -> str:
-    """A text as it was before it was escaped."""
-    return _collapsed(html.unescape(text or ""))
-
-
-def _collapsed(text: str | None) -> str:
-    return re.sub(r"\s+", " ", text or "").strip()

@@ -1,10 +1,10 @@
 """What a Pin can say: the block `data.PINTEREST`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from fingerpost import Block, Url
+from fingerpost import Block, Draft, Url
 
 Digits = Annotated[
     str, Meta(max_length=32, pattern=r"^[0-9]+$", extra={"expects": "an id of digits, as Pinterest has them"})
@@ -13,17 +13,18 @@ Colour = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}$", extra={"expects": "a 
 Note = Annotated[
     str, Meta(max_length=500, extra={"unused": "Pinterest's API takes no notes any more; the Pin goes out without it."})
 ]
-Cover = Annotated[
-    str, Meta(max_length=2048, extra={"unused": "Only a video has a cover; for a picture it is not used."})
-]
 
 
 class PinBlock(Block, frozen=True, kw_only=True):
     """One Pin. The bounds are those of `PinCreate` in Pinterest's OpenAPI description, version 5.23 to 5.28."""
 
     board_id: Annotated[Digits, Meta(description="The board, by its id.")] | None = None
+    board_section_id: Annotated[Digits, Meta(description="A section of that board, by its id.")] | None = None
     board_name: (
         Annotated[str, Meta(min_length=1, description="The board, by its name, in upper or lower case.")] | None
+    ) = None
+    create_board: (
+        Annotated[bool, Meta(description="Makes the board of that name where the account has none.")] | None
     ) = None
     text: Annotated[str, Meta(max_length=100, description="The title of the Pin.")] | None = None
     description: Annotated[str, Meta(max_length=800, description="The text under the Pin.")] | None = None
@@ -33,5 +34,20 @@ class PinBlock(Block, frozen=True, kw_only=True):
     ) = None
     dominant_color: Annotated[Colour, Meta(description="Shown until the picture is loaded.")] | None = None
     is_ai_generated: Annotated[bool, Meta(description="Discloses that AI made or changed the picture.")] | None = None
+    ai_disclosures: (
+        Annotated[
+            list[Literal["AI_MODIFIED", "SYNTHETIC_PERFORMER"]],
+            Meta(min_length=1, max_length=2, description="The same in Pinterest's own words; counts before the other."),
+        ]
+        | None
+    ) = None
     note: Annotated[Note, Meta(description="Once a private note.")] | None = None
-    thumbnail: Annotated[Cover, Meta(description="The cover of a video.")] | None = None
+    thumbnail: Annotated[Url, Meta(description="The cover of a video: the public URL of a picture.")] | None = None
+    thumbnail_offset: (
+        Annotated[int, Meta(ge=0, le=900_000, description="The cover of a video: its frame at so many milliseconds.")]
+        | None
+    ) = None
+
+
+PinDraft = Draft[PinBlock]
+"""A post as Pinterest sees it."""

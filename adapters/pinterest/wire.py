@@ -1,13 +1,12 @@
 """The shapes of Pinterest's API that we send and read, after its OpenAPI description (version 5)."""
 
-import base64
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
 
-from fingerpost import Media, Session
+from fingerpost import Session
 
 PAGE_SIZE = 250
 """The most that a list gives at a time."""
@@ -25,11 +24,21 @@ class Owner(msgspec.Struct):
     profile_image: str | None = None
 
 
+class BoardOwner(msgspec.Struct):
+    """Whose a board is."""
+
+    username: str | None = None
+
+
 class Board(msgspec.Struct):
     """A board, as far as we read it."""
 
     id: str
     name: str
+    description: str | None = None
+    privacy: str | None = None
+    owner: BoardOwner | None = None
+    is_ads_only: bool | None = None
 
 
 class Pin(msgspec.Struct):
@@ -42,12 +51,29 @@ class Pin(msgspec.Struct):
     description: str | None = None
     link: str | None = None
     alt_text: str | None = None
+    board_section_id: str | None = None
+    parent_pin_id: str | None = None
 
     @property
     def made(self) -> datetime:
         """When it was made; Pinterest gives whole seconds."""
         moment = datetime.fromisoformat(self.created_at or "9999-01-01T00:00:00")
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class Slot(msgspec.Struct):
+    """`POST /v5/media`: where a video is to be uploaded, and what goes with it."""
+
+    media_id: str
+    upload_url: str
+    upload_parameters: dict[str, str]
+
+
+class Media(msgspec.Struct):
+    """`GET /v5/media/{media_id}`; `status` is `registered`, `processing`, `succeeded` or `failed`."""
+
+    media_id: str
+    status: str | None = None
 
 
 class Page(msgspec.Struct):
@@ -68,15 +94,3 @@ async def pages(session: Session, path: str, kind: type[T]) -> AsyncIterator[lis
         bookmark = page.bookmark
         if not bookmark:
             return
-
-
-async def media_source(media: Media, session: Session) -> dict[str, Any]:
-    """The `media_source` of a picture: its public URL, or its bytes in base64 where it was uploaded to us."""
-    if media.url is not None:
-        return {"source_type": "image_url", "url": media.url}
-    content = await session.read(media)
-    return {
-        "source_type": "image_base64",
-        "content_type": media.mime,
-        "data": base64.b64encode(content).decode(),
-    }

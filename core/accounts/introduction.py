@@ -1,23 +1,42 @@
 """Introduction: what a platform tells of an account when it is connected."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import httpx
 
 from core.adapter import Adapter, Profile
 from core.errors import BrokenAdapter
-from core.post import Account, Channel
-from core.session import Session, Unarmed
+from core.post import Account, Channel, Media
+from core.session import Journal, Passage, Session, Unarmed
+from core.streams import MediaFile
 
 
 async def introduce(
-    adapter: Adapter[Any], token: str, *, hosts: Mapping[str, str], transport: httpx.AsyncBaseTransport
+    adapter: Adapter[Any],
+    token: str,
+    *,
+    hosts: Mapping[str, str],
+    transport: httpx.AsyncBaseTransport,
+    passage: Passage | None = None,
 ) -> tuple[Profile, Sequence[Channel]]:
     """Who the token belongs to, and the channels of the account. Raises a `PublishError` where the platform says no."""
-    unknown = Account(id="", platform=adapter.platform, username="", external_user="")
-    session = reading_session(adapter, unknown, token, hosts=hosts, transport=transport)
+    session = stranger_session(adapter, token, hosts=hosts, transport=transport, passage=passage)
     return await adapter.profile(session), await adapter.channels(session)
+
+
+def stranger_session(
+    adapter: Adapter[Any],
+    token: str,
+    *,
+    hosts: Mapping[str, str],
+    transport: httpx.AsyncBaseTransport,
+    passage: Passage | None = None,
+) -> Session:
+    """A session of somebody who is not known yet; the token may be empty, where it is only being got."""
+    unknown = Account(id="", platform=adapter.platform, username="", external_user="")
+    return reading_session(adapter, unknown, token, hosts=hosts, transport=transport, passage=passage)
 
 
 def reading_session(
@@ -27,8 +46,25 @@ def reading_session(
     *,
     hosts: Mapping[str, str],
     transport: httpx.AsyncBaseTransport,
+    passage: Passage | None = None,
 ) -> Session:
     """A session that can only read: nothing is published in it."""
+    return visiting_session(
+        adapter, account, token, hosts=hosts, transport=transport, passage=passage, journal=Unarmed()
+    )
+
+
+def visiting_session(
+    adapter: Adapter[Any],
+    account: Account,
+    token: str,
+    *,
+    hosts: Mapping[str, str],
+    transport: httpx.AsyncBaseTransport,
+    passage: Passage | None,
+    journal: Journal,
+) -> Session:
+    """A session that belongs to no delivery: it writes as far as `journal` lets it."""
     return Session(
         adapter,
         account=account,
@@ -36,11 +72,12 @@ def reading_session(
         hosts=hosts,
         key="",
         transport=transport,
-        journal=Unarmed(),
+        journal=journal,
         steps={},
-        read_upload=_nothing,
+        open_file=_nothing,
+        passage=passage,
     )
 
 
-async def _nothing(upload_id: str) -> bytes:
-    raise BrokenAdapter("Connecting an account reads no uploads.")
+def _nothing(media: Media) -> AbstractAsyncContextManager[MediaFile]:
+    raise BrokenAdapter("What belongs to no delivery has no files.")

@@ -6,8 +6,10 @@ from typing import Any, Literal
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-Topic = Literal["deliveries", "webhooks"]
-"""What may have become due earlier than was known: deliveries, or webhooks."""
+from core.database.pool import single
+
+Topic = Literal["deliveries", "webhooks", "tokens"]
+"""What may have become due earlier than was known: deliveries, webhooks, or tokens to be renewed."""
 
 _CHANNEL = "fingerpost"
 
@@ -33,7 +35,7 @@ class Notices:
     async def _send(self) -> None:
         while self._topics:
             topics, self._topics = self._topics, set()
-            async with self._pool.connection() as connection:
+            async with single(self._pool) as connection:
                 for topic in topics:
                     await connection.execute("select pg_notify(%s, %s)", (_CHANNEL, topic))
 

@@ -1,36 +1,83 @@
 """Events: written in the transaction of what they tell, and addressed to every endpoint that wants them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from psycopg import AsyncConnection
+from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from core.database.queries import queries
+from core.events.data import DeliverySummary, PostData
+from core.events.kinds import kind_of
 from core.ids import new_id
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened to a post; `type` is `delivery.published`, `post.failed` and the like."""
+    """Something that happened to its `subject`; `type` is `delivery.published`, `post.failed` and the like.
+
+    `data` are those of the type's kind, as a Struct or as JSON has it. `platforms` are those that it concerns; left
+    out, it is the one that the data name. Without a team it concerns the organization as a whole.
+    """
 
     organization_id: UUID
-    team_id: UUID
+    team_id: UUID | None
     type: str
     subject: UUID
-    data: dict[str, Any]
+    data: dict[str, Any] | msgspec.Struct
+    platforms: Sequence[str] = ()
 
 
 async def record(connection: AsyncConnection[Any], events: Sequence[Event]) -> int:
     """Write events, in their order, inside the caller's transaction; answers how many webhooks they cause.
 
-    The caller holds the lock of every post among the subjects, which is what makes the sequence gapless.
+    The caller holds the lock of every post among the subjects, which is what makes the sequence gapless; of every
+    other subject it is taken here.
     """
     if not events:
         return 0
     sql = queries("core.events")
-    rows = [{"id": str(new_id()), "place": place, **msgspec.to_builtins(event)} for place, event in enumerate(events)]
+    rows = [_row(place, event) for place, event in enumerate(events)]
     await connection.execute(sql["record"], {"events": Jsonb(rows)})
     cursor = await connection.execute(sql["address"], {"ids": [UUID(row["id"]) for row in rows]})
     return cursor.rowcount
+
+
+async def post_events(connection: AsyncConnection[Any], types: Mapping[UUID, str]) -> list[Event]:
+    """An event of that type for each post, telling of it as it stands in the caller's transaction."""
+    if not types:
+        return []
+    async with connection.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(queries("core.events")["posts"], {"ids": list(types)})
+        rows = await cursor.fetchall()
+    return [_post_event(types[row["id"]], row) for row in rows]
+
+
+def _post_event(type: str, row: dict[str, Any]) -> Event:
+    data = PostData(
+        post_id=row["id"],
+        team_id=row["team_id"],
+        status=row["status"],
+        title=row["title"],
+        reference_key=row["reference_key"],
+        posted_at=row["posted_at"],
+        deliveries=msgspec.convert(row["deliveries"], list[DeliverySummary]),
+    )
+    return Event(
+        organization_id=row["organization_id"],
+        team_id=row["team_id"],
+        type=type,
+        subject=row["id"],
+        data=data,
+        platforms=row["platforms"],
+    )
+
+
+def _row(place: int, event: Event) -> dict[str, Any]:
+    kind = kind_of(event.type)
+    row: dict[str, Any] = msgspec.to_builtins(event)
+    platform = row["data"].get("platform")
+    row["platforms"] = row["platforms"] or ([platform] if platform else [])
+    return {"id": str(new_id()), "place": place, "version": kind.version, "vendor_type": kind.vendor, **row}

@@ -1,4 +1,4 @@
-"""What a person may still change of a post: called off, tried again, moved to another date, or resolved."""
+"""What a person may still do about a post: call it off, try it again, or resolve what is unclear."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,6 +15,7 @@ from core.database.notices import Notices
 from core.database.pool import single
 from core.database.queries import queries
 from core.errors import Conflict, NotFound
+from core.events.events import post_events, record
 from core.ledger.moves import Failure, Outcome, Subject, move
 from core.ledger.states import WAITING, State
 
@@ -63,8 +64,9 @@ class Control:
             subjects, _ = await self._held(connection, organization_id, post_id)
             _refuse(subjects, _UNDER_WAY, "is being published or looked up at this moment; delete it when that is done")
             waiting = [subject for subject in subjects if subject.state in WAITING]
-            await move(connection, [(subject, Outcome(state=State.CANCELLED)) for subject in waiting])
             await connection.execute(self._sql["delete_post"], {"post_id": post_id})
+            await move(connection, [(subject, Outcome(state=State.CANCELLED)) for subject in waiting])
+            await record(connection, await post_events(connection, {post_id: "post.deleted"}))
         self._notices.tell("webhooks")
 
     async def retry(self, organization_id: UUID, post_id: UUID) -> None:
@@ -76,21 +78,6 @@ class Control:
                 raise Conflict("Nothing of this post has failed, so there is nothing to try again.")
             again = Outcome(state=State.RETRYING, due_in=0.0, anew=True, patience=patience)
             await move(connection, [(subject, again) for subject in failed])
-        self._notices.tell("deliveries")
-
-    async def reschedule(self, organization_id: UUID, post_id: UUID, post_date: datetime, text: str) -> None:
-        """Let everything that waits go out at another date; `text` is the date as the client wrote it."""
-        async with self._pool.connection() as connection:
-            subjects, patience = await self._held(connection, organization_id, post_id)
-            settled = frozenset(State) - WAITING
-            _refuse(
-                subjects, settled, "has gone out, is under way, or has ended, so its date cannot be changed any more"
-            )
-            due_in = await self._seconds_until(connection, post_date)
-            later = Outcome(state=State.SCHEDULED, due_in=due_in, anew=True, patience=patience)
-            await move(connection, [(subject, later) for subject in subjects])
-            values = {"post_id": post_id, "post_date": post_date, "text": text}
-            await connection.execute(self._sql["redate_post"], values)
         self._notices.tell("deliveries")
 
     async def resolve(
@@ -128,13 +115,6 @@ class Control:
         async with single(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(self._sql["attempts"], values)
             return [msgspec.convert(row, Attempt) async for row in cursor]
-
-    async def _seconds_until(self, connection: AsyncConnection[Any], moment: datetime) -> float:
-        """By the database's clock, which alone decides what is due; zero for what is past."""
-        row = await (await connection.execute(self._sql["seconds_until"], {"moment": moment})).fetchone()
-        assert row is not None
-        seconds: float = row[0]
-        return seconds
 
     async def _held(
         self, connection: AsyncConnection[Any], organization_id: UUID, post_id: UUID

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from core.database.notices import Notices
 from core.database.pool import single
 from core.database.queries import queries
 from core.errors import Unavailable
+from core.ledger.claim import Claimed, Reserve, claim
 from core.ledger.moves import Failure, Move, Outcome, Subject, move
 from core.ledger.states import State
 from core.ledger.verdicts import WhenNotFound
@@ -42,6 +43,9 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     social_account_id: UUID
     grant_id: UUID
     platform: str
+    app: str
+    quotas: list[Any]
+    calls: dict[str, int]
     block: dict[str, Any]
     from_state: str
     fence: int
@@ -53,10 +57,12 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     steps: dict[str, Any]
     pending: dict[str, Any] | None
     expired: bool
+    patience_seconds: float
     probing: bool
     content: dict[str, Any]
     when_not_found: WhenNotFound
     unclear_seconds: float
+    keyed_seconds: float
     processing_seconds: float | None
     taken_at: datetime
 
@@ -75,6 +81,19 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
             state=State.UNCONFIRMED if looking else State.PUBLISHING,
         )
 
+
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before anything that can be due."""
+
+TOO_LATE = Outcome(
+    state=State.FAILED,
+    failed=True,
+    error=Failure(
+        code="too_late",
+        message="The post could not go out in time; going out later would be stale.",
+        hint="Send it again, or give it a longer maxDelay.",
+    ),
+)
 
 Arm = tuple[Taken, dict[str, Any]]
 
@@ -98,26 +117,29 @@ class Ledger:
         self._arms = GroupCommit[Arm, float | None](pool, self._arm)
         self.notices = Notices(pool)
 
-    async def claim(self, *, queued: int = 1000, lanes: int = 200, each: int = 50) -> dict[str, int]:
-        """Queue what is due, lane by lane in turn; answers how many for each platform.
+    async def claim(
+        self, reserve: Reserve | None = None, *, queued: int = 1000, lanes: int = 200, each: int = 50
+    ) -> Claimed:
+        """Queue what is due, lane by lane in turn, as far as `reserve` lets it go.
 
         At most `queued` stand in a platform's queue, at most `each` of a lane join it at a time: that is what
-        keeps turns fair, whatever the length of the lanes.
+        keeps turns fair, whatever the length of the lanes. What is denied is deferred, and its lane left alone.
         """
-        async with single(self._pool) as connection:
-            cursor = await connection.execute(self._sql["claim"], {"queued": queued, "lanes": lanes, "each": each})
-            return {row[0]: row[1] async for row in cursor}
+        async with self._pool.connection() as connection:
+            claimed = await claim(connection, reserve, queued=queued, lanes=lanes, each=each)
+        await self.settle_all(claimed.put_off)
+        return claimed
 
-    async def next_due(self) -> float | None:
-        """Seconds until the next delivery falls due, or None when none waits."""
+    async def next_due(self, after: datetime) -> float | None:
+        """Seconds until something falls due after that moment of the database, or None when nothing waits."""
         async with single(self._pool) as connection:
-            row = await (await connection.execute(self._sql["next_due"])).fetchone()
+            row = await (await connection.execute(self._sql["next_due"], {"after": after})).fetchone()
             return row[0] if row else None
 
-    async def ready(self) -> list[str]:
-        """The platforms on which workers would find something to take."""
+    async def ready(self, after: datetime = EVER) -> list[str]:
+        """The platforms on which workers would find something that fell due after that moment of the database."""
         async with single(self._pool) as connection:
-            return [row[0] async for row in await connection.execute(self._sql["ready"])]
+            return [row[0] async for row in await connection.execute(self._sql["ready"], {"after": after})]
 
     async def take(self, platform: str, limit: int) -> list[Taken]:
         """Take up to `limit` deliveries that are ready; each is leased to the caller and has its attempt written."""
@@ -142,10 +164,17 @@ class Ledger:
 
     async def remember(self, taken: Taken, answers: dict[str, Any]) -> None:
         """Commit the answers of steps, so that a later attempt goes on behind them. Raises `LeaseLost` like `arm`."""
-        values = {"id": taken.id, "fence": taken.fence, "answers": Jsonb(answers)}
+        await self._while_leased("remember", taken, answers=Jsonb(answers))
+
+    async def prolong(self, taken: Taken) -> None:
+        """Give the caller, who is still at work, a lease of full length from now on. Raises `LeaseLost` like `arm`."""
+        await self._while_leased("prolong", taken, lease=self._lease)
+
+    async def _while_leased(self, name: str, taken: Taken, **values: Any) -> None:
         try:
             async with single(self._pool) as connection:
-                row = await (await connection.execute(self._sql["remember"], values)).fetchone()
+                held = {"id": taken.id, "fence": taken.fence, **values}
+                row = await (await connection.execute(self._sql[name], held)).fetchone()
         except OperationalError as error:
             raise LeaseLost(_AWAY) from error
         if row is None:
@@ -187,6 +216,8 @@ class Ledger:
         """Repair what dead workers left: armed deliveries are looked up, others tried again. Answers how many."""
         async with single(self._pool) as connection:
             rows = await (await connection.execute(self._sql["expired"], {"limit": limit})).fetchall()
+            late = await (await connection.execute(self._sql["too_late"], {"limit": limit})).fetchall()
+        await self.settle_all([(_subject(row), TOO_LATE) for row in late])
         return await self.settle_all([_abandoned(row, policy, random) for row in rows])
 
     async def _arm(self, connection: AsyncConnection[Any], arms: Sequence[Arm]) -> list[float | None]:
@@ -202,10 +233,15 @@ class Ledger:
         await self.notices.aclose()
 
 
-def _abandoned(row: Sequence[Any], policy: Policy, random: Any) -> Move:
-    *facts, fence, state, failures, armed = row
+def _subject(row: Sequence[Any]) -> Subject:
+    *facts, fence, state = row[:8]
     names = ("id", "organization_id", "team_id", "post_id", "social_account_id", "platform")
-    subject = Subject(**dict(zip(names, facts, strict=True)), fence=fence, state=State(state))
+    return Subject(**dict(zip(names, facts, strict=True)), fence=fence, state=State(state))
+
+
+def _abandoned(row: Sequence[Any], policy: Policy, random: Any) -> Move:
+    *_, failures, armed = row
+    subject = _subject(row)
     if armed:
         words = "The worker ended before it could write down the platform's answer."
         error = Failure(code="outcome_unknown", message=words, hint="It is looked up on the platform.")

@@ -10,7 +10,8 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from core.database.queries import queries
-from core.events.events import Event, record
+from core.events.data import DeliveryData, EventError
+from core.events.events import Event, post_events, record
 from core.ledger.states import INWARD, State, may_follow
 
 
@@ -40,7 +41,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a delivery: its next state, when it falls due again (seconds from now), and why.
 
-    `anew` starts the count of failures again; it then fails as too late `patience` seconds after it is due.
+    `steps` are answers that are remembered with it, for later attempts. `anew` starts the count of failures again; it
+    then fails as too late `patience` seconds after it is due.
     """
 
     state: State
@@ -50,6 +52,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     anew: bool = False
     patience: float = 0.0
     pending: dict[str, Any] | None = None
+    steps: dict[str, Any] = {}
     external_id: str | None = None
     permalink: str | None = None
     certain: bool = True
@@ -82,8 +85,12 @@ async def move(connection: AsyncConnection[Any], moves: Sequence[Move]) -> list[
     after = {row[0]: row[1] async for row in cursor}
     made = [(subject, outcome) for subject, outcome in every if subject.id in moved]
     told = [(subject, outcome) for subject, outcome in made if outcome.state not in INWARD]
-    events = [_delivery_event(subject, outcome, *moved[subject.id]) for subject, outcome in told]
-    await record(connection, [*events, *_post_events(made, before, after)])
+    # The status of a post that was put away changes no more.
+    words = {**before, **after}
+    events = [
+        _delivery_event(subject, outcome, words[subject.post_id], *moved[subject.id]) for subject, outcome in told
+    ]
+    await record(connection, [*events, *await post_events(connection, _post_types(made, before, after))])
     return [subject.id in moved for subject, _ in moves]
 
 
@@ -127,20 +134,21 @@ def _row(subject: Subject, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _delivery_event(subject: Subject, outcome: Outcome, due_at: Any, published_at: Any) -> Event:
-    data: dict[str, Any] = {
-        "deliveryId": str(subject.id),
-        "postId": str(subject.post_id),
-        "teamId": str(subject.team_id),
-        "platform": subject.platform,
-        "socialAccountId": str(subject.social_account_id),
-        "state": outcome.state,
-        "externalId": outcome.external_id,
-        "permalink": outcome.permalink,
-        "publishedAt": published_at.isoformat() if outcome.state is State.PUBLISHED else None,
-        "error": msgspec.to_builtins(outcome.error),
-        "nextAt": due_at.isoformat() if outcome.due_in is not None else None,
-    }
+def _delivery_event(subject: Subject, outcome: Outcome, post_status: str, due_at: Any, published_at: Any) -> Event:
+    data = DeliveryData(
+        delivery_id=subject.id,
+        post_id=subject.post_id,
+        team_id=subject.team_id,
+        platform=subject.platform,
+        social_account_id=subject.social_account_id,
+        state=outcome.state,
+        post_status=post_status,
+        external_id=outcome.external_id,
+        permalink=outcome.permalink,
+        published_at=published_at if outcome.state is State.PUBLISHED else None,
+        error=EventError(**msgspec.structs.asdict(outcome.error)) if outcome.error else None,
+        next_at=due_at if outcome.due_in is not None else None,
+    )
     return Event(
         organization_id=subject.organization_id,
         team_id=subject.team_id,
@@ -150,18 +158,8 @@ def _delivery_event(subject: Subject, outcome: Outcome, due_at: Any, published_a
     )
 
 
-def _post_events(made: Sequence[Move], before: Mapping[UUID, str], after: Mapping[UUID, str]) -> list[Event]:
+def _post_types(made: Sequence[Move], before: Mapping[UUID, str], after: Mapping[UUID, str]) -> dict[UUID, str]:
     """`post.published` or `post.failed`, when the last delivery of a post has ended."""
-    events: dict[UUID, Event] = {}
     types = {"POSTED": "post.published", "ERROR": "post.failed"}
-    for subject, _ in made:
-        status = after.get(subject.post_id)
-        if status in types and status != before[subject.post_id]:
-            events[subject.post_id] = Event(
-                organization_id=subject.organization_id,
-                team_id=subject.team_id,
-                type=types[status],
-                subject=subject.post_id,
-                data={"postId": str(subject.post_id), "teamId": str(subject.team_id), "status": status},
-            )
-    return list(events.values())
+    statuses = {subject.post_id: after[subject.post_id] for subject, _ in made if subject.post_id in after}
+    return {id: types[status] for id, status in statuses.items() if status in types and status != before[id]}

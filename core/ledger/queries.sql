@@ -1,7 +1,20 @@
--- name: claim
--- Due deliveries become queued: lanes in turn, then the rows of each, so that a long lane never hides a short one.
--- A lane's turn is its virtual time; one that was idle begins where its platform has come to.
-with waiting as (
+-- name: wake
+-- A window opens for all lanes that wait for it: or who asks first would have it all.
+with opened as (
+    select distinct blocked_by from lanes where blocked_until <= now()
+), woken as (
+    update lanes set blocked_until = null, blocked_by = null
+    where id in (select l.id from lanes l join opened using (blocked_by) for update of l skip locked)
+    returning id
+)
+update deliveries d set due_at = now() from woken
+where d.lane_id = woken.id and d.state = 'deferred' and d.due_at > now() and d.error->>'code' = 'quota_exhausted'
+
+-- name: due
+-- What is due and may be queued, in the order in which it is to be: lanes in turn, then the rows of each, so that a
+-- long lane never hides a short one. A lane's turn is its virtual time; one that was idle begins where its platform has
+-- come to. A lane whose allowance is used up is left alone until that opens. The rows are held until they are queued.
+with waiting as materialized (
     select p.platform, coalesce(t.virtual_time, 0) as virtual_time,
            greatest(0, case when b.opened_at is null then %(queued)s else 1 end
                        - (select count(*) from deliveries q where q.platform = p.platform and q.state = 'queued')) as free
@@ -9,68 +22,108 @@ with waiting as (
     left join turns t on t.platform = p.platform
     left join breakers b on b.platform = p.platform
 ), ready as (
-    select l.id, l.platform, greatest(l.virtual_time, w.virtual_time) as virtual_time
-    from lanes l join waiting w on w.platform = l.platform and w.free > 0
-    where exists (
+    select l.id, l.platform, w.free, greatest(l.virtual_time, w.virtual_time) as virtual_time
+    from lanes l join waiting w on w.platform = l.platform
+    where (l.blocked_until is null or l.blocked_until <= now()) and exists (
         select from deliveries d
-        where d.lane_id = l.id and d.state in ('scheduled', 'deferred', 'retrying') and d.due_at <= now()
+        where d.lane_id = l.id and d.state in ('scheduled', 'deferred', 'retrying') and d.turn_at <= now()
+          and d.due_at <= now()
     )
-    order by 3
+    order by 4
     limit %(lanes)s
-), due as (
-    select d.id, ready.platform, ready.id as lane_id, ready.virtual_time,
+), chosen as (
+    select d.id, ready.platform, ready.id as lane_id, ready.virtual_time, ready.free,
            row_number() over (partition by ready.platform order by ready.virtual_time + d.turn, ready.id) as place
     from ready cross join lateral (
-        select w.id, row_number() over (order by w.due_at) as turn
+        select w.id, row_number() over (order by w.turn_at) as turn
         from (
-            select id, due_at from deliveries
-            where lane_id = ready.id and state in ('scheduled', 'deferred', 'retrying') and due_at <= now()
-            order by due_at
+            select id, turn_at from deliveries
+            where ready.free > 0 and lane_id = ready.id and state in ('scheduled', 'deferred', 'retrying')
+              and turn_at <= now() and due_at <= now()
+            order by turn_at
             limit %(each)s
             for update skip locked
         ) w
     ) d
-), chosen as (
-    select due.* from due join waiting using (platform) where due.place <= waiting.free
+)
+select c.place, c.lane_id, c.virtual_time, d.id, d.organization_id, d.team_id, d.post_id, d.social_account_id,
+       d.platform, d.fence, d.state, d.calls, d.grant_id, g.app, g.quotas, d.expires_at <= now() as expired
+from chosen c join deliveries d on d.id = c.id join grants g on g.id = d.grant_id
+where c.place <= c.free
+order by c.platform, c.place
+
+-- name: crowded
+-- Whether something is due that no queue has room for, and the database's time.
+select exists (
+    select from lanes l
+    join breakers b on b.platform = l.platform and b.opened_at is not null
+    where exists (select from deliveries d where d.lane_id = l.id and d.state in ('scheduled', 'deferred', 'retrying')
+                  and d.turn_at <= now() and d.due_at <= now())
+    union all
+    select from deliveries q where q.state = 'queued' group by q.platform having count(*) >= %(queued)s
+), now()
+
+-- name: queue
+-- Due deliveries become queued, each in so many seconds; their lanes have had their turns.
+with chosen as (
+    select * from jsonb_to_recordset(%(chosen)s) as c(
+        id uuid, platform text, lane_id bigint, virtual_time float8, place int, due_in float8)
 ), served as (
     select lane_id, platform, virtual_time + count(*) as virtual_time
     from chosen group by lane_id, platform, chosen.virtual_time
 ), turned as (
-    update lanes l set virtual_time = served.virtual_time from served where l.id = served.lane_id
+    update lanes l set virtual_time = served.virtual_time, blocked_until = null, blocked_by = null
+    from served where l.id = served.lane_id
 ), advanced as (
     insert into turns (platform, virtual_time)
     select platform, min(virtual_time) from served group by platform
     on conflict (platform) do update set virtual_time = greatest(turns.virtual_time, excluded.virtual_time)
 ), moved as (
     update deliveries d
-    set state = 'queued', due_at = now() + chosen.place * interval '1 microsecond', updated_at = now()
+    set state = 'queued', updated_at = now(),
+        due_at = now() + chosen.due_in * interval '1 second' + (chosen.place - 2000) * interval '1 microsecond'
     from chosen
     where d.id = chosen.id
-    returning d.platform, d.post_id
-), shown as (
-    update posts set status = 'PROCESSING', updated_at = now()
-    where id in (
-        select id from posts
-        where id in (select post_id from moved) and status in ('SCHEDULED', 'RETRYING')
-        for update skip locked
-    )
+    returning d.post_id
 )
-select platform, count(*) from moved group by platform
+update posts set status = 'PROCESSING', updated_at = now()
+where id in (
+    select id from posts
+    where id in (select post_id from moved) and status in ('SCHEDULED', 'RETRYING')
+    for update skip locked
+)
+
+-- name: block
+-- Lanes whose allowance is used up wait until it is worthwhile to ask again.
+update lanes l set blocked_until = clock_timestamp() + b.seconds * interval '1 second', blocked_by = b."window"
+from jsonb_to_recordset(%(lanes)s) as b(id bigint, seconds float8, "window" text)
+where l.id = b.id
+
+-- name: put_off
+-- Who is deferred already stays so, until the moment that is foretold now.
+update deliveries d set due_at = now() + o.due_in * interval '1 second', updated_at = now()
+from jsonb_to_recordset(%(rows)s) as o(id uuid, due_in float8)
+where d.id = o.id and d.state = 'deferred'
 
 -- name: next_due
--- Seconds until something falls due; negative when something already is.
-select extract(epoch from min(due_at) - now())::float8 from deliveries
-where state in ('scheduled', 'deferred', 'retrying', 'processing', 'unconfirmed')
+-- Seconds until something falls due after a moment, or a lane opens again.
+select extract(epoch from least(
+    (select min(due_at) from deliveries
+     where state in ('scheduled', 'deferred', 'retrying', 'processing', 'unconfirmed') and due_at > %(after)s),
+    (select min(due_at) from deliveries
+     where state = 'queued' and due_at > %(after)s),
+    (select min(blocked_until) from lanes where blocked_until > %(after)s)
+) - now())::float8
 
 -- name: ready
--- Platforms on which workers have something to take.
+-- Platforms on which workers have something to take that fell due after a moment.
 select distinct platform from deliveries
-where state in ('queued', 'processing', 'unconfirmed') and due_at <= now()
+where state in ('queued', 'processing', 'unconfirmed') and due_at <= now() and due_at > %(after)s
 
 -- name: take
 -- A worker takes what is ready: a lease, a new fence and an attempt for each. Of a platform in trouble it gets one a
 -- minute, to ask whether the platform is back.
-with breaker as (
+with recursive breaker as (
     select platform from breakers where platform = %(platform)s and opened_at is not null
 ), probe as (
     update breakers b set probe_at = now() + %(probe)s * interval '1 second'
@@ -78,24 +131,42 @@ with breaker as (
       and exists (select from deliveries d where d.platform = b.platform and d.due_at <= now()
                   and d.state in ('queued', 'processing', 'unconfirmed'))
     returning b.platform
-), due as (
-    -- What is under way first; then of each lane in the queue its first, of each its second, and so on.
-    select id, due_at, case state when 'queued' then row_number() over (partition by state, lane_id order by due_at)
-                       else 0 end as turn
-    from (
-        select id, due_at, state, lane_id from deliveries
-        where platform = %(platform)s and state in ('queued', 'processing', 'unconfirmed') and due_at <= now()
+), room as (
+    select case when exists (select from breaker) then (select count(*) from probe) else %(limit)s end as places
+), queued_lanes as (
+    -- From lane to lane by one index entry each, however many stand in them.
+    (select lane_id from deliveries where platform = %(platform)s and state = 'queued' order by lane_id limit 1)
+    union all
+    select (select d.lane_id from deliveries d
+            where d.platform = %(platform)s and d.state = 'queued' and d.lane_id > l.lane_id
+            order by d.lane_id limit 1)
+    from queued_lanes l where l.lane_id is not null
+), share as (
+    -- Where there are many lanes, no more than a few rows of each are looked at.
+    select least(places, greatest(1, ceil(4.0 * places / greatest(1, (select count(lane_id) from queued_lanes)))::int)) as rows
+    from room
+), under_way as (
+    select id, due_at, 0 as turn from deliveries
+    where platform = %(platform)s and state in ('processing', 'unconfirmed') and due_at <= now()
+    order by due_at
+    limit (select places from room)
+    for update skip locked
+), first as (
+    -- What is under way goes first; then of each lane in the queue its first, of each its second, and so on.
+    select d.id, d.due_at, row_number() over (partition by l.lane_id order by d.due_at) as turn
+    from queued_lanes l cross join lateral (
+        select id, due_at from deliveries
+        where platform = %(platform)s and state = 'queued' and lane_id = l.lane_id and due_at <= now()
         order by due_at
-        limit 2000
-    ) w
+        limit (select rows from share)
+        for update skip locked
+    ) d
+), chosen as (
+    select id from (select * from under_way union all select * from first) each
     order by turn, due_at
-    limit %(limit)s + 200
+    limit (select places from room)
 ), ready as (
-    select d.id, d.state from due join deliveries d on d.id = due.id
-    where d.state in ('queued', 'processing', 'unconfirmed') and d.due_at <= now()
-    order by due.turn, due.due_at
-    limit case when exists (select from breaker) then (select count(*) from probe) else %(limit)s end
-    for update of d skip locked
+    select d.id, d.state from chosen join deliveries d on d.id = chosen.id
 ), taken as (
     update deliveries d
     set state = case when ready.state = 'unconfirmed' then d.state else 'publishing' end,
@@ -111,15 +182,25 @@ with breaker as (
     insert into attempts (delivery_id, fence, kind)
     select id, fence, case from_state when 'queued' then 'publish' when 'processing' then 'resume' else 'look' end
     from taken
+), lost as (
+    -- A look changes no state while it lasts, so no sweep sees that its worker died: the next one does.
+    update attempts a
+    set ended_at = now(), outcome = taken.state, code = 'worker_lost', next_state = taken.state, next_at = now(),
+        message = 'The worker ended before it could write down what it saw.'
+    from taken
+    where taken.from_state = 'unconfirmed' and a.delivery_id = taken.id and a.ended_at is null
 )
-select t.id, t.organization_id, t.team_id, t.post_id, t.social_account_id, t.grant_id, t.platform, t.block,
-       t.fingerprint, t.from_state, t.fence, t.attempts, t.failures, t.looks, t.armed_at, t.steps, t.pending,
-       t.expires_at <= now() as expired, exists (select from breaker) as probing, p.content,
+select t.id, t.organization_id, t.team_id, t.post_id, t.social_account_id, t.grant_id, t.platform, t.block, t.calls,
+       g.app, g.quotas, t.fingerprint, t.from_state, t.fence, t.attempts, t.failures, t.looks, t.armed_at, t.steps, t.pending,
+       t.expires_at <= now() as expired, extract(epoch from t.expires_at - now())::float8 as patience_seconds,
+       exists (select from breaker) as probing, p.content,
        tm.when_not_found, coalesce(extract(epoch from now() - t.armed_at), 0)::float8 as unclear_seconds,
+       coalesce((select extract(epoch from now() - min(a.armed_at))::float8 from attempts a
+                 where a.delivery_id = t.id and t.from_state = 'unconfirmed'), 0)::float8 as keyed_seconds,
        now() as taken_at, case when t.from_state = 'processing' then (
            select extract(epoch from now() - max(a.started_at))::float8 from attempts a
            where a.delivery_id = t.id and a.kind = 'publish') end as processing_seconds
-from taken t join posts p on p.id = t.post_id join teams tm on tm.id = t.team_id
+from taken t join posts p on p.id = t.post_id join teams tm on tm.id = t.team_id join grants g on g.id = t.grant_id
 order by t.due_at
 
 -- name: arm
@@ -143,6 +224,12 @@ select id, extract(epoch from lease_until - clock_timestamp())::float8 from arme
 -- name: remember
 update deliveries set steps = steps || %(answers)s, updated_at = now()
 where id = %(id)s and fence = %(fence)s and lease_until > clock_timestamp()
+returning id
+
+-- name: prolong
+-- A worker that has not come to its end keeps what it holds.
+update deliveries set lease_until = now() + %(lease)s * interval '1 second'
+where id = %(id)s and fence = %(fence)s and lease_until > clock_timestamp() and state = 'publishing'
 returning id
 
 -- name: trouble
@@ -190,6 +277,7 @@ select id, status, event_sequence from posts where id = any(%(ids)s) order by id
 update deliveries d
 set state = m.state,
     due_at = case when m.due_in is null then d.due_at else now() + m.due_in * interval '1 second' end,
+    turn_at = case when m.anew and m.due_in is not null then now() + m.due_in * interval '1 second' else d.turn_at end,
     lease_until = null,
     failures = case when m.anew then 0 else d.failures + m.failed end,
     expires_at = case when m.anew and m.due_in is not null
@@ -198,6 +286,7 @@ set state = m.state,
     looks = case when m.state = 'unconfirmed' then d.looks + m.looked else 0 end,
     armed_at = case when m.state in ('unconfirmed', 'processing', 'needs_review', 'published') then d.armed_at end,
     pending = m.pending,
+    steps = d.steps || m.steps,
     external_id = m.external_id,
     permalink = m.permalink,
     certain = m.certain,
@@ -206,7 +295,7 @@ set state = m.state,
     updated_at = now()
 from jsonb_to_recordset(%(moves)s) as m(
     id uuid, fence bigint, before text, state text, due_in float8, failed int, looked int, anew boolean, patience float8,
-    pending jsonb, external_id text, permalink text, certain boolean, error jsonb)
+    pending jsonb, steps jsonb, external_id text, permalink text, certain boolean, error jsonb)
 where d.id = m.id and d.fence = m.fence and d.state = m.before
 returning d.id, d.due_at, d.published_at
 
@@ -221,13 +310,13 @@ from jsonb_to_recordset(%(moves)s) as m(
 where a.delivery_id = m.id and a.fence = m.fence and a.ended_at is null and m.id = any(%(moved)s)
 
 -- name: refresh_posts
--- The word of each post follows the states of its deliveries.
+-- The word of each post follows the states of its deliveries; where all are called off, that of who did it stands.
 update posts p
 set status = s.status, updated_at = now(),
     posted_at = case when s.status = 'POSTED' then coalesce(p.posted_at, now()) else p.posted_at end
 from (select post_id, post_status(array_agg(state)) as status from deliveries
       where post_id = any(%(ids)s) group by post_id) s
-where p.id = s.post_id and p.deleted_at is null
+where p.id = s.post_id and p.deleted_at is null and s.status <> 'DELETED'
 returning p.id, p.status
 
 -- name: expired
@@ -236,6 +325,13 @@ select id, organization_id, team_id, post_id, social_account_id, platform, fence
 from deliveries
 where lease_until < now() and state = 'publishing'
 order by lease_until
+limit %(limit)s
+
+-- name: too_late
+-- Deliveries that wait for an allowance or a platform and could only go out stale.
+select id, organization_id, team_id, post_id, social_account_id, platform, fence, state from deliveries
+where state in ('scheduled', 'deferred', 'retrying') and expires_at <= now()
+order by expires_at
 limit %(limit)s
 
 -- name: known
@@ -251,19 +347,11 @@ select coalesce((content->>'maxDelay')::float8, %(patience)s) from posts
 where id = %(post_id)s and organization_id = %(organization_id)s and deleted_at is null
 for update
 
--- name: seconds_until
-select greatest(extract(epoch from %(moment)s::timestamptz - now()), 0)::float8
-
 -- name: post_of_delivery
 select post_id from deliveries where id = %(id)s and organization_id = %(organization_id)s
 
 -- name: delete_post
 update posts set status = 'DELETED', deleted_at = now(), updated_at = now() where id = %(post_id)s
-
--- name: redate_post
-update posts set post_date = %(post_date)s, updated_at = now(),
-    content = jsonb_set(content, '{postDate}', to_jsonb(%(text)s::text))
-where id = %(post_id)s
 
 -- name: attempts
 -- Every try and every look at the deliveries of a post, the first of each first.

@@ -29,16 +29,29 @@ REVIEW_SECONDS = 86_400.0
 """How long it is tried to look; what could not be looked up by then is left to a person."""
 
 
+SETTLE = 1.25
+"""After so many times a request's time limit it is believed that the platform has carried it out, or never will."""
+
+
 class Readback(msgspec.Struct, frozen=True, kw_only=True):
-    """When an unclear outcome is looked up: seconds after it became unclear, one look each."""
+    """When an unclear outcome is looked up: seconds after it became unclear, one look each.
+
+    The last look, after which it may be sent again, is not before `settled` seconds after the arming: whatever the
+    client was told, a platform may be at work on a request for as long as a request may take.
+    """
 
     seconds: tuple[float, ...] = (5.0, 30.0, 120.0, 600.0)
+    settled: float = 0.0
 
     def wait(self, looks: int) -> float | None:
         """Seconds from the `looks`-th look to the next, or None after the last."""
         if looks >= len(self.seconds):
             return None
         return self.seconds[looks] - (self.seconds[looks - 1] if looks else 0.0)
+
+    def is_last(self, looks: int, unclear_seconds: float) -> bool:
+        """Whether a look after `looks` others, so long after the arming, is the last."""
+        return self.wait(looks + 1) is None and unclear_seconds >= self.settled
 
     def again(self, looks: int) -> float:
         """Seconds until a create is sent once more that was repeated `looks` times; there is no last time."""
@@ -66,7 +79,7 @@ def after_error(
     failure = failed(error)
     match error:
         case RateLimited():
-            return Outcome(state=State.DEFERRED, due_in=max(error.after.total_seconds(), 1.0), error=failure)
+            return Outcome(state=State.DEFERRED, due_in=error.after.total_seconds(), error=failure)
         case OutcomeUnknown():
             return unclear(failure, certainty=certainty, readback=readback)
         case Unavailable():
@@ -119,6 +132,7 @@ def after_look(
     found: Sequence[Published],
     *,
     looks: int,
+    unclear_seconds: float,
     failures: int,
     when_not_found: WhenNotFound,
     readback: Readback,
@@ -126,9 +140,9 @@ def after_look(
     random: _random.Random,
 ) -> Outcome:
     """The platform was read. What was found is ours; what is not there after the last look was never made."""
-    wait = readback.wait(looks + 1)
+    last = readback.is_last(looks, unclear_seconds)
     # A likeness may be another post that is not accounted for yet; by the last look it would be.
-    counted = [published for published in found if published.exact or wait is None]
+    counted = [published for published in found if published.exact or last]
     if counted:
         best = next((published for published in counted if published.exact), counted[0])
         return msgspec.structs.replace(after_publish(best), certain=False)
@@ -137,8 +151,10 @@ def after_look(
         message="The platform's answer was unclear, and the post is not to be seen there yet.",
         hint="It is looked up again before anything is sent.",
     )
-    if wait is not None:
-        return Outcome(state=State.UNCONFIRMED, due_in=wait, looked=True, error=unseen)
+    if not last:
+        wait = readback.wait(looks + 1)
+        due_in = readback.settled - unclear_seconds if wait is None else wait
+        return Outcome(state=State.UNCONFIRMED, due_in=due_in, looked=wait is not None, error=unseen)
     words = "The platform did not make the post; it was looked for until that was certain."
     absent = Failure(code="not_made", message=words)
     if when_not_found == "review":

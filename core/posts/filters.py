@@ -13,9 +13,9 @@ from core.dates import parse_date
 from core.errors import InvalidPost, NotFound
 from core.findings import Finding, Report
 from core.ids import parse_id
+from core.posts.places import Order, OrderBy, Place, parse_place
 
 Status = Literal["DRAFT", "SCHEDULED", "POSTED", "ERROR", "DELETED", "PROCESSING", "REVIEW", "RETRYING"]
-OrderBy = Literal["createdAt", "updatedAt", "postDate", "postedDate", "deletedAt"]
 Platform = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
@@ -27,13 +27,17 @@ class PostQuery(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         None
     )
     order_by: Annotated[OrderBy, Meta(description="What the list is ordered by.")] = "createdAt"
-    order: Annotated[Literal["ASC", "DESC"], Meta(description="Which way.")] = "DESC"
+    order: Annotated[Order, Meta(description="Which way. What lacks the date comes last, by createdAt.")] = "DESC"
     q: Annotated[str, Meta(max_length=500, description="A part of the title, in upper or lower case.")] = ""
     platforms: Annotated[list[Platform], Meta(max_length=50, description="Only posts to one of these.")] = []
     post_date_from: Annotated[str, Meta(description="Only posts dated then or later; ISO 8601.")] | None = None
     post_date_to: Annotated[str, Meta(description="Only posts dated then or earlier; ISO 8601.")] | None = None
     offset: Annotated[int, Meta(ge=0, le=1_000_000_000, description="How many are passed over.")] = 0
     limit: Annotated[int, Meta(ge=1, le=100, description="How many are answered.")] = 10
+    after: Annotated[
+        str,
+        Meta(max_length=500, description="`next` of the answer before, instead of an offset: what comes behind it."),
+    ] = ""
 
 
 class InvalidQuery(InvalidPost):
@@ -49,6 +53,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     query: PostQuery
     date_from: datetime | None
     date_to: datetime | None
+    after: Place | None = None
 
 
 def read_filters(pairs: Iterable[tuple[str, str]]) -> Filters:
@@ -62,12 +67,30 @@ def read_filters(pairs: Iterable[tuple[str, str]]) -> Filters:
     findings += faults
     date_from = _date(values, "postDateFrom", findings)
     date_to = _date(values, "postDateTo", findings)
+    after = _place(query, findings) if query is not None else None
     if query is None or findings:
         raise InvalidQuery(Report(tuple(findings)))
     team_id = parse_id(query.team_id)
     if team_id is None:
         raise NotFound("There is no such team.")
-    return Filters(team_id=team_id, query=query, date_from=date_from, date_to=date_to)
+    return Filters(team_id=team_id, query=query, date_from=date_from, date_to=date_to, after=after)
+
+
+def _place(query: PostQuery, findings: list[Finding]) -> Place | None:
+    if not query.after:
+        return None
+    place, at = parse_place(query.after), ("query", "after")
+    if place is None:
+        findings.append(
+            Finding(code="bad_format", path=at, message="This is no place in a list; give `next` of an answer.")
+        )
+    elif (place.order_by, place.order) != (query.order_by, query.order):
+        words = f"This place is in a list by {place.order_by} {place.order}; ask for the same order again."
+        findings.append(Finding(code="bad_format", path=at, message=words))
+    elif query.offset:
+        words = "With `after` an offset has no meaning; give one of the two."
+        findings.append(Finding(code="bad_format", path=("query", "offset"), message=words))
+    return place
 
 
 def _gathered(pairs: Iterable[tuple[str, str]]) -> tuple[dict[str, Any], list[Finding]]:

@@ -1,7 +1,7 @@
 """The intake of posts: concurrent ones share a transaction, and each caller learns what became of its own."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -15,7 +15,8 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from core.database.group import CommitUnknown, ConnectionLost, GroupCommit
 from core.database.pool import single
 from core.database.queries import queries
-from core.errors import Conflict, KeyReused, Unready
+from core.errors import Conflict, FingerpostError, KeyReused, Unready
+from core.events.events import post_events, record
 from core.posts.idempotency import Earlier, Key, claim
 from core.posts.views import NewPostView
 
@@ -26,17 +27,21 @@ _PAUSE = 0.1
 
 
 class NewDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """A block that is to go to an account."""
+    """A block that is to go to an account, and how many calls of which category that takes."""
 
     id: UUID
     social_account_id: UUID
     platform: str
     position: int
     block: dict[str, Any]
+    calls: Mapping[str, int]
 
 
 class NewPost(msgspec.Struct, frozen=True, kw_only=True):
-    """A post that was found sound. `content` is the request as sent; `max_delay` is in seconds."""
+    """A post that was found sound. `content` is the request as sent; `max_delay` is in seconds.
+
+    `folded` and `terms` are what it is found by in a list.
+    """
 
     id: UUID
     organization_id: UUID
@@ -50,6 +55,8 @@ class NewPost(msgspec.Struct, frozen=True, kw_only=True):
     max_delay: float
     deliveries: list[NewDelivery]
     uploads: list[UUID]
+    folded: str
+    terms: list[str]
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +83,14 @@ class UnclearPost(Unready):
         self.outcome = outcome
 
 
+class NotAllStored(Exception):
+    """Of several posts that were to be stored together none was; `refusals` says by place what stood against which."""
+
+    def __init__(self, refusals: Mapping[int, FingerpostError]) -> None:
+        super().__init__(f"{len(refusals)} could not be stored, so none was.")
+        self.refusals = refusals
+
+
 class Intake:
     """Writes new posts with their deliveries, and never says of a stored one that it is not."""
 
@@ -83,6 +98,7 @@ class Intake:
         self._pool = pool
         self._sql = queries("core.posts")
         self._group = GroupCommit[Submission, Stored](pool, self._write)
+        self._bundles = GroupCommit[Sequence[Submission], list[Stored]](pool, self._write_bundle, size=1)
 
     async def store(self, submission: Submission) -> NewPostView:
         """Write a post; its answer is given once it is on disk, or the earlier answer under the same key.
@@ -103,17 +119,36 @@ class Intake:
             words = "The database went away, and the post was not stored; send it again."
             raise UnclearPost(words, post_id=new.id, outcome="not_stored") from error
         except (ForeignKeyViolation, NotNullViolation) as error:
-            if isinstance(error, NotNullViolation) and error.diag.column_name != "grant_id":
-                raise
-            words = "An account was disconnected or an upload deleted in this very moment; look, and send it again."
-            raise Conflict(words) from error
+            raise gone(error) from error
         if stored.answer is None:
             raise _refusal(stored, new)
         return stored.answer
 
+    async def store_all(self, submissions: Sequence[Submission]) -> list[NewPostView]:
+        """Write several posts in one transaction: all of them or none.
+
+        Raises `NotAllStored`, and what `store` raises where that concerns all of them.
+        """
+        if not submissions:
+            return []
+        try:
+            stored = await self._bundles.submit(submissions)
+        except CommitUnknown as error:
+            created_at = await self._looked_up(submissions[0].new)
+            if created_at is None:
+                raise _unknown(submissions[0].new) from error
+            return [submission.answer(created_at) for submission in submissions]
+        except ConnectionLost as error:
+            words = "The database went away, and nothing was stored; send it all again."
+            raise UnclearPost(words, post_id=submissions[0].new.id, outcome="not_stored") from error
+        except (ForeignKeyViolation, NotNullViolation) as error:
+            raise gone(error) from error
+        return [each.answer for each in stored if each.answer is not None]
+
     async def aclose(self) -> None:
         """Finish what is being written."""
         await self._group.aclose()
+        await self._bundles.aclose()
 
     async def _looked_up(self, new: NewPost) -> datetime | None:
         """When the post was stored, if it is seen to be; None says nothing."""
@@ -135,10 +170,23 @@ class Intake:
         earlier = await claim(connection, keyed) if keyed else {}
         fresh = [item for item in group if item.new.id not in earlier]
         created = await self._insert(connection, [item.new for item in fresh])
+        await _ask_for_reviews(connection, [item.new for item in fresh if item.new.id in created])
         answers = {item.new.id: item.answer(created[item.new.id]) for item in fresh if item.new.id in created}
         if keyed:
             await self._keep(connection, [item for item in fresh if item.key], answers)
         return [_result(item, answers, earlier.get(item.new.id)) for item in group]
+
+    async def _write_bundle(
+        self, connection: AsyncConnection[Any], group: Sequence[Sequence[Submission]]
+    ) -> list[list[Stored]]:
+        (bundle,) = group
+        stored = await self._write(connection, bundle)
+        refusals = {
+            place: _refusal(each, bundle[place].new) for place, each in enumerate(stored) if each.answer is None
+        }
+        if refusals:
+            raise NotAllStored(refusals)
+        return [stored]
 
     async def _insert(self, connection: AsyncConnection[Any], posts: Sequence[NewPost]) -> dict[UUID, datetime]:
         accounts = sorted({delivery.social_account_id for new in posts for delivery in new.deliveries})
@@ -158,6 +206,11 @@ class Intake:
             await connection.execute(self._sql["free_keys"], {"posts": refused})
 
 
+async def _ask_for_reviews(connection: AsyncConnection[Any], posts: Sequence[NewPost]) -> None:
+    waiting = {new.id: "post.review_requested" for new in posts if new.status == "REVIEW"}
+    await record(connection, await post_events(connection, waiting))
+
+
 def _result(item: Submission, answers: dict[UUID, NewPostView], earlier: Earlier | None) -> Stored:
     if earlier is None:
         answer = answers.get(item.new.id)
@@ -171,14 +224,27 @@ def _result(item: Submission, answers: dict[UUID, NewPostView], earlier: Earlier
     return Stored(answer=answer, refusal="" if answer else "key_under_way")
 
 
-def _refusal(stored: Stored, new: NewPost) -> Exception:
+def gone(error: ForeignKeyViolation | NotNullViolation) -> Exception:
+    """What stands against a post that names something which has just gone; any other fault of a row is ours."""
+    if isinstance(error, NotNullViolation) and error.diag.column_name != "grant_id":
+        return error
+    words = "An account was disconnected or an upload deleted in this very moment; look, and send it again."
+    return Conflict(words)
+
+
+def _refusal(stored: Stored, new: NewPost) -> FingerpostError:
     match stored.refusal:
         case "key_reused":
             return KeyReused("This Idempotency-Key came before with another request; use a new one for a new post.")
         case "key_under_way":
             words = "A request with this Idempotency-Key is under way; send it again in a moment to get its answer."
             return Conflict(words, code="idempotency_key_under_way")
-    words = f"The reference key '{new.reference_key}' is taken by another post of this team; use a new one."
+    return reference_key_taken(new.reference_key)
+
+
+def reference_key_taken(key: str | None) -> Conflict:
+    """What stands against a post whose reference key another post of its team has."""
+    words = f"The reference key '{key}' is taken by another post of this team; use a new one."
     return Conflict(words, code="reference_key_taken")
 
 

@@ -13,28 +13,29 @@ on conflict (grant_id, team_id) do nothing
 with sent as (
     select * from jsonb_to_recordset(%(posts)s) as s(
         id uuid, organization_id uuid, team_id uuid, title text, reference_key text, post_date timestamptz,
-        status text, platforms text[], content jsonb, max_delay float8, deliveries jsonb, uploads uuid[])
+        folded text, terms text[], status text, platforms text[], content jsonb, max_delay float8, deliveries jsonb,
+        uploads uuid[])
 ), stored as (
-    insert into posts (id, organization_id, team_id, title, reference_key, post_date, status, platforms, content)
-    select id, organization_id, team_id, title, reference_key, post_date, status, platforms, content from sent
+    insert into posts (id, organization_id, team_id, title, folded, reference_key, post_date, status, platforms, content)
+    select id, organization_id, team_id, title, folded, reference_key, post_date, status, platforms, content from sent
     on conflict (team_id, reference_key) where reference_key is not null and deleted_at is null do nothing
     returning id, created_at
 ), placed as (
     insert into deliveries (id, organization_id, team_id, post_id, social_account_id, grant_id, lane_id, platform,
-                            position, block, fingerprint, state, due_at, expires_at)
+                            position, block, calls, fingerprint, state, due_at, turn_at, expires_at)
     select d.id, sent.organization_id, sent.team_id, sent.id, d.social_account_id, a.grant_id, l.id, d.platform,
-           d.position, d.block,
-           sha256(convert_to(jsonb_build_array(
-               d.block, sent.title, sent.content->'text', sent.content->'link', sent.content->'uploadIds',
-               sent.content->'mediaUrls')::text, 'UTF8')),
-           'scheduled', greatest(sent.post_date, now()),
+           d.position, d.block, d.calls,
+           delivery_fingerprint(d.block, sent.title, sent.content),
+           'scheduled', greatest(sent.post_date, now()), greatest(sent.post_date, now()),
            greatest(sent.post_date, now()) + sent.max_delay * interval '1 second'
     from sent join stored on stored.id = sent.id
     cross join lateral jsonb_to_recordset(sent.deliveries) as d(
-        id uuid, social_account_id uuid, platform text, position int, block jsonb)
+        id uuid, social_account_id uuid, platform text, position int, block jsonb, calls jsonb)
     left join social_accounts a
         on a.id = d.social_account_id and a.team_id = sent.team_id and a.disconnected_at is null
     left join lanes l on l.grant_id = a.grant_id and l.team_id = a.team_id
+), found_by as (
+    insert into post_terms (post_id, terms) select sent.id, sent.terms from sent join stored on stored.id = sent.id
 ), attached as (
     insert into post_uploads (post_id, upload_id)
     select sent.id, u from sent join stored on stored.id = sent.id cross join lateral unnest(sent.uploads) as u
@@ -47,7 +48,7 @@ select created_at from posts where organization_id = %(organization_id)s and id 
 -- name: shown
 -- Posts as they are shown, each with its deliveries, uploads and accounts, in the order in which they are asked for.
 select p.id, p.organization_id, p.team_id, p.title, p.reference_key, p.post_date, p.posted_at, p.status, p.platforms,
-       p.content, p.created_at, p.updated_at, p.deleted_at,
+       p.content, p.reviews, p.created_at, p.updated_at, p.deleted_at,
        coalesce(d.deliveries, '[]') as deliveries, coalesce(u.uploads, '[]') as uploads,
        coalesce(s.accounts, '[]') as accounts
 from unnest(%(ids)s::uuid[]) with ordinality as wanted(id, place)
@@ -56,7 +57,8 @@ left join lateral (
     select jsonb_agg(jsonb_build_object(
         'id', d.id, 'platform', d.platform, 'position', d.position, 'social_account_id', d.social_account_id,
         'state', d.state, 'due_at', d.due_at, 'attempts', d.attempts, 'external_id', d.external_id,
-        'permalink', d.permalink, 'published_at', d.published_at, 'error', d.error
+        'permalink', d.permalink, 'published_at', d.published_at, 'removed_at', d.removed_at,
+        'error', d.error
     ) order by array_position(p.platforms, d.platform), d.position, d.id) as deliveries
     from deliveries d where d.post_id = p.id
 ) d on true
@@ -64,7 +66,8 @@ left join lateral (
     select jsonb_agg(jsonb_build_object(
         'id', u.id, 'organization_id', u.organization_id, 'team_id', u.team_id, 'kind', u.kind, 'mime', u.mime,
         'extension', u.extension, 'sha256', encode(u.sha256, 'base64'), 'bytes', u.bytes, 'width', u.width,
-        'height', u.height, 'seconds', u.seconds, 'file_name', u.file_name, 'storage_key', u.storage_key,
+        'height', u.height, 'seconds', u.seconds, 'details', u.details, 'alt_text', u.alt_text,
+        'file_name', u.file_name, 'storage_key', u.storage_key,
         'created_at', u.created_at, 'updated_at', u.updated_at
     ) order by u.id) as uploads
     from post_uploads pu join uploads u on u.id = pu.upload_id where pu.post_id = p.id
@@ -77,39 +80,21 @@ left join lateral (
         'disconnected_at', a.disconnected_at
     ) order by a.id) as accounts
     from social_accounts a join grants g on g.id = a.grant_id
-    where a.id in (select d.social_account_id from deliveries d where d.post_id = p.id)
+    -- An account that the post no longer goes to is not its own, unless all of it is called off.
+    where a.id in (select d.social_account_id from deliveries d
+                   where d.post_id = p.id and (d.state <> 'cancelled' or p.deleted_at is not null))
 ) s on true
 order by wanted.place
 
 -- name: by_reference_key
 -- A key is unique in a team, so an organization may have several; the newest is meant.
-select id from posts
-where organization_id = %(organization_id)s and reference_key = any(%(keys)s) and deleted_at is null
-order by array_position(%(keys)s, reference_key), created_at desc, id desc
-limit 1
-
--- name: page
--- One page of a team's posts; the order is one of a fixed few, put in by the program.
 select p.id from posts p
-where p.organization_id = %(organization_id)s and p.team_id = %(team_id)s
-  and (p.deleted_at is null or %(status)s::text = 'DELETED')
-  and (%(status)s::text is null or p.status = %(status)s)
-  and (%(platforms)s::text[] is null or p.platforms && %(platforms)s)
-  and (%(date_from)s::timestamptz is null or p.post_date >= %(date_from)s)
-  and (%(date_to)s::timestamptz is null or p.post_date <= %(date_to)s)
-  and (%(q)s::text is null or strpos(lower(p.title), lower(%(q)s)) > 0)
-order by {order}
-limit %(limit)s offset %(offset)s
-
--- name: total
-select count(*) from posts p
-where p.organization_id = %(organization_id)s and p.team_id = %(team_id)s
-  and (p.deleted_at is null or %(status)s::text = 'DELETED')
-  and (%(status)s::text is null or p.status = %(status)s)
-  and (%(platforms)s::text[] is null or p.platforms && %(platforms)s)
-  and (%(date_from)s::timestamptz is null or p.post_date >= %(date_from)s)
-  and (%(date_to)s::timestamptz is null or p.post_date <= %(date_to)s)
-  and (%(q)s::text is null or strpos(lower(p.title), lower(%(q)s)) > 0)
+where p.organization_id = %(organization_id)s and p.reference_key = any(%(keys)s) and p.deleted_at is null
+  and (%(teams)s::uuid[] is null or p.team_id = any(%(teams)s))
+  and (%(accounts)s::uuid[] is null or not exists (
+      select from deliveries d where d.post_id = p.id and d.social_account_id <> all(%(accounts)s)))
+order by array_position(%(keys)s, p.reference_key), p.created_at desc, p.id desc
+limit 1
 
 -- name: claim_keys
 -- Idempotency keys are claimed where no other transaction holds them; answers for each whether it was free.

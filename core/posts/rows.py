@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -20,10 +20,11 @@ from core.posts.views import (
     PostAccountView,
     PostUploadView,
     Retryability,
+    ReviewView,
     UploadView,
     timestamp,
 )
-from core.uploads.uploads import Upload
+from core.uploads.upload import Upload
 
 _SILENT = frozenset({State.PUBLISHED, State.CANCELLED})
 _ENDED = frozenset({State.FAILED, State.NEEDS_REVIEW})
@@ -44,6 +45,7 @@ class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     external_id: str | None = None
     permalink: str | None = None
     published_at: datetime | None = None
+    removed_at: datetime | None = None
     error: Failure | None = None
 
     @property
@@ -72,6 +74,15 @@ class AccountRow(msgspec.Struct, frozen=True, kw_only=True):
     disconnected_at: datetime | None
 
 
+class ReviewRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What was said of a post that waited for approval."""
+
+    verdict: Literal["approved", "rejected"]
+    note: str | None
+    api_key_id: UUID
+    at: datetime
+
+
 class PostRow(msgspec.Struct, frozen=True, kw_only=True):
     """A post with everything that belongs to it; `content` is the request as it was sent."""
 
@@ -89,6 +100,7 @@ class PostRow(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
     deleted_at: datetime | None = None
     deliveries: list[DeliveryRow]
+    reviews: list[ReviewRow] = []
     uploads: list[Upload] = []
     accounts: list[AccountRow] = []
 
@@ -114,6 +126,7 @@ def shown(row: PostRow) -> dict[str, Any]:
         "errors_verbose": {name: _error(*failed) for name, failed in failures.items()} or None,
         "external_data": _external(row.deliveries) or None,
         "deliveries": [_delivery(delivery) for delivery in row.deliveries],
+        "reviews": [_review(review) for review in row.reviews],
         "retry_count": sum(max(delivery.attempts - 1, 0) for delivery in row.deliveries),
         "created_at": timestamp(row.created_at),
         "updated_at": timestamp(row.updated_at),
@@ -136,7 +149,7 @@ def shown_in_full(row: PostRow) -> FullPostView:
                 post_id=row.id,
                 social_account_id=account.id,
                 external_post_id=published.get(account.id),
-                social_account=_account(account),
+                social_account=account_view(account),
                 **born,
             )
             for account in row.accounts
@@ -196,11 +209,17 @@ def _delivery(row: DeliveryRow) -> DeliveryView:
         external_id=row.external_id,
         permalink=row.permalink,
         published_at=_optional(row.published_at),
+        removed_at=_optional(row.removed_at),
         error=row.failure,
     )
 
 
-def _account(row: AccountRow) -> AccountView:
+def _review(row: ReviewRow) -> ReviewView:
+    return ReviewView(verdict=row.verdict, note=row.note, api_key_id=row.api_key_id, at=timestamp(row.at))
+
+
+def account_view(row: AccountRow) -> AccountView:
+    """A social account as it is shown."""
     return AccountView(
         id=row.id,
         type=row.platform,

@@ -9,7 +9,7 @@ import msgspec
 from core.ledger.moves import Failure
 from core.limits import MediaKind
 from core.post import Channel
-from core.uploads.uploads import Upload
+from core.uploads.upload import Upload
 
 Retryability = Literal["retryable", "non_retryable", "unknown"]
 
@@ -20,7 +20,10 @@ def timestamp(moment: datetime) -> str:
 
 
 class DeliveryView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One post at one social account, and how far it has come."""
+    """One post at one social account, and how far it has come.
+
+    `removedAt` is when it was taken off its platform again, as far as we know.
+    """
 
     id: UUID
     platform: str
@@ -31,6 +34,7 @@ class DeliveryView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     external_id: str | None
     permalink: str | None
     published_at: str | None
+    removed_at: str | None
     error: Failure | None
 
 
@@ -54,7 +58,10 @@ class ExternalView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UploadView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """An upload as bundle.social shows one; files are not served to the public, so there are no URLs."""
+    """An upload as bundle.social shows one, and its `altText`.
+
+    `url` is where anyone can read it for some hours, if this server has a public address.
+    """
 
     id: UUID
     team_id: UUID
@@ -68,7 +75,8 @@ class UploadView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     video_length: float | None
     created_at: str
     updated_at: str
-    url: None = None
+    alt_text: str | None = None
+    url: str | None = None
     icon_url: None = None
     thumbnail_url: None = None
     external_link: None = None
@@ -90,6 +98,8 @@ class UploadView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             height=upload.height,
             file_size=upload.bytes,
             video_length=upload.seconds,
+            alt_text=upload.alt_text,
+            url=upload.url,
             created_at=timestamp(upload.created_at),
             updated_at=timestamp(upload.updated_at),
         )
@@ -132,6 +142,15 @@ class PostAccountView(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
     social_account: AccountView
 
 
+class ReviewView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What was said of a post that waited for approval, when, and with which API key."""
+
+    verdict: Literal["approved", "rejected"]
+    note: str | None
+    api_key_id: UUID
+    at: str
+
+
 class WarningView(msgspec.Struct, frozen=True, kw_only=True):
     """Something that the author may want to mend, though the post was taken."""
 
@@ -159,6 +178,7 @@ class PostView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     errors_verbose: dict[str, ErrorView] | None
     external_data: dict[str, ExternalView] | None
     deliveries: list[DeliveryView]
+    reviews: list[ReviewView] = []
     retry_count: int
     created_at: str
     updated_at: str
@@ -178,8 +198,20 @@ class FullPostView(PostView, frozen=True, kw_only=True, rename="camel"):
     social_accounts: list[PostAccountView]
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of a list; `total` counts all of it."""
+class ChangedPostView(FullPostView, frozen=True, kw_only=True, rename="camel"):
+    """A post that was just changed, with the warnings of its check."""
+
+    warnings: list[WarningView]
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A part of a list, and `next`, which asked for as `after` gives what comes behind it; null at the end.
+
+    `total` counts the whole list up to ten thousand posts, or as far as one looks for words and platforms. Beyond it is
+    a lower bound, which is above what was shown as long as there is more: `totalIsExact` says which.
+    """
 
     items: list[FullPostView]
     total: int
+    total_is_exact: bool
+    next: str | None

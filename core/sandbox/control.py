@@ -37,8 +37,9 @@ def steered(by: Steering) -> Endpoint:
 class Control:
     """The control endpoints of one sandbox."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, catch_up: Callable[[], int]) -> None:
         self._sandbox = sandbox
+        self._catch_up = catch_up
 
     def routes(self) -> list[web.RouteDef]:
         """The endpoints."""
@@ -49,6 +50,7 @@ class Control:
             web.get(f"{PREFIX}faults", self.show_faults),
             web.post(f"{PREFIX}faults", self.switch_on),
             web.delete(f"{PREFIX}faults", self.switch_off),
+            web.post(f"{PREFIX}late", self.catch_up),
             web.get(f"{PREFIX}weather", self.show_weather),
             web.post(f"{PREFIX}weather", self.change_weather),
             web.delete(f"{PREFIX}weather", self.clear_up),
@@ -82,6 +84,10 @@ class Control:
         """Switches all faults off."""
         self._sandbox.faults.clear()
         return web.Response(status=204)
+
+    async def catch_up(self, _: web.Request) -> web.Response:
+        """Does at once what the fault `late` has put off."""
+        return json_answer(200, {"begun": self._catch_up()})
 
     async def show_weather(self, _: web.Request) -> web.Response:
         """How the platform behaves just now."""

@@ -12,6 +12,9 @@ from msgspec import Meta
 from core.sandbox.exchange import Exchange
 from core.sandbox.match import Match
 
+MIDWAY_BYTES = 64 * 1024
+"""How much of a body is read at a time before its connection is dropped."""
+
 PIECES = 20
 """Into how many pieces a slow body is cut."""
 
@@ -73,6 +76,19 @@ class ResetBefore(Fault, frozen=True, kw_only=True):
 
     async def apply(self, exchange: Exchange) -> NoReturn:
         """Drops."""
+        await exchange.drop()
+
+
+class ResetMidway(Fault, frozen=True, kw_only=True):
+    """Drops the connection when half of a form has come in that is too large to be held; the work is not done."""
+
+    name = "reset_midway"
+
+    async def apply(self, exchange: Exchange) -> NoReturn:
+        """Reads half, then drops."""
+        left = (exchange.request.content_length or 0) // 2
+        while left > 0 and (piece := await exchange.request.content.read(min(left, MIDWAY_BYTES))):
+            left -= len(piece)
         await exchange.drop()
 
 
@@ -157,7 +173,7 @@ class Garbage(Fault, frozen=True, kw_only=True):
 class Late(Fault, frozen=True, kw_only=True):
     """Drops the connection, or answers `status` where one is given, and does the work only `seconds` later.
 
-    The client's going does not stop it; the sandbox's end does.
+    The client's going does not stop it; the sandbox's end does. `POST /_sandbox/late` has it done at once.
     """
 
     name = "late"
@@ -179,6 +195,7 @@ FAULTS: Mapping[str, type[Fault]] = MappingProxyType(
             Error,
             ErrorAfter,
             ResetBefore,
+            ResetMidway,
             ResetAfter,
             HangBefore,
             HangAfter,

@@ -1,6 +1,7 @@
 """What happens to every call on its way to the platform: logged, admitted, faulted, worked on."""
 
 import asyncio
+from collections.abc import Callable
 from email.utils import formatdate
 
 from aiohttp import web
@@ -21,7 +22,7 @@ class Reception:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         self._under_way: set[asyncio.Task[web.StreamResponse]] = set()
-        self._put_off: set[asyncio.TimerHandle] = set()
+        self._put_off: dict[asyncio.TimerHandle, Callable[[], object]] = {}
         self._idle = IdleConnections()
 
     @web.middleware
@@ -52,7 +53,16 @@ class Reception:
         """Adds the headers of the platform, its clock among them, to every answer of its."""
         if not request.path.startswith(PREFIX):
             response.headers["Date"] = formatdate(self._sandbox.now(), usegmt=True)
-            response.headers.update(self._sandbox.headers(request))
+            # What a fault says itself counts.
+            for name, value in self._sandbox.headers(request).items():
+                response.headers.setdefault(name, value)
+
+    def catch_up(self) -> int:
+        """Begins now all work that was put off; how much that was."""
+        begun = [*self._put_off.values()]
+        for begin in begun:
+            begin()
+        return len(begun)
 
     async def forget(self, _: web.Application) -> None:
         """Drops the work that was put off: it will never be done."""
@@ -102,11 +112,12 @@ class Reception:
 
     def _work_later(self, seconds: float, request: web.Request, handler: Handler) -> None:
         def begin() -> None:
-            self._put_off.discard(timer)
+            timer.cancel()
+            del self._put_off[timer]
             self._begun(request, handler)
 
         timer = asyncio.get_running_loop().call_later(seconds, begin)
-        self._put_off.add(timer)
+        self._put_off[timer] = begin
 
     def _begun(self, request: web.Request, handler: Handler) -> asyncio.Task[web.StreamResponse]:
         task = asyncio.create_task(self._handle(request, handler))

@@ -36,7 +36,7 @@ def application(sandbox: Sandbox) -> web.Application:
     """The aiohttp application of a sandbox: its routes, the control endpoints, the log, the faults, the weather."""
     reception = Reception(sandbox)
     app = web.Application(middlewares=[reception.receive], client_max_size=LARGEST_BODY)
-    app.add_routes([*sandbox.routes(), *Control(sandbox).routes()])
+    app.add_routes([*sandbox.routes(), *Control(sandbox, reception.catch_up).routes()])
     app.on_response_prepare.append(reception.dress)
     app.on_shutdown.append(reception.forget)
     app.on_cleanup.append(reception.close)

@@ -43,9 +43,16 @@ class Sandbox(ABC):
     `clock` gives unix seconds, `rng` decides whether a fault of some probability falls, `remember` is how many calls
     the log keeps. One object is one world: it may be served, stopped and served again. The weather reaches a
     platform that dates things by `now`, stores texts as `kept` gives them, and cuts its lists by `page`.
+
+    `live` tells what was published under the name `shelf`, as a list of objects with an `id` each. `way` is how the
+    users that it seeds are connected, one of `ways`, where a platform has several.
     """
 
     platform: ClassVar[str]
+    app: ClassVar[tuple[str, str] | None] = None
+    """The id and the secret of an app that the platform knows, where accounts are connected by OAuth."""
+    shelf: ClassVar[str] = "posts"
+    ways: ClassVar[tuple[str, ...]] = ()
     fault_kinds: ClassVar[Mapping[str, type[Fault]]] = FAULTS
 
     def __init__(
@@ -54,8 +61,10 @@ class Sandbox(ABC):
         clock: Callable[[], float] = time.time,
         rng: random.Random | None = None,
         remember: int = 100_000,
+        way: str = "",
     ) -> None:
         self.clock = clock
+        self.way = way
         self.rng = rng or random.SystemRandom()
         self.log = CallLog(remember)
         self.weather = Weather()
@@ -107,6 +116,10 @@ class Sandbox(ABC):
     def error_body(self, status: int) -> object:
         """The body of an error of which only the status is known, in the platform's own shape."""
         return {"message": responses.get(status, f"HTTP {status}")}
+
+    def refusal_body(self, code: int | str | None, words: str) -> object:
+        """The body of a refusal with the platform's own code and words, in its shape."""
+        return {"code": code, "message": words}
 
     def lifespans(self) -> Sequence[Lifespan]:
         """What must be open while the sandbox serves, such as a client for fetching pictures."""

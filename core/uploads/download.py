@@ -7,7 +7,7 @@ import httpx
 
 from core.errors import InvalidUpload, RefusedUrl
 from core.http import BodyTooLarge, iterate_bounded
-from core.uploads.storage import too_large
+from core.uploads.arrival import too_large
 
 MAX_REDIRECTS = 3
 

@@ -1,154 +1,187 @@
-"""Where the bytes of uploads lie: what a storage must do, and the one that is a folder on this machine."""
+"""Where the bytes of uploads lie: a folder of this machine, or an object store that speaks S3."""
 
 import asyncio
-import hashlib
 import os
-import re
-from collections.abc import AsyncIterable, AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+import time
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Protocol
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import msgspec
+import obstore
+from obstore.exceptions import BaseError, NotFoundError
+from obstore.store import LocalStore, ObjectStore, S3Store
 
-from core.errors import InvalidUpload, NotFound
+from core.errors import Misconfigured, NotFound, Unready
+from core.settings import Settings
+from core.uploads.arrival import PIECE, Incoming, received, swept, too_large
+from core.uploads.keys import checked
 
-_PIECE = 1024 * 1024
-_KEY = re.compile(r"[0-9a-f-]{36}/[0-9a-f]{2}/[0-9a-f]{64}\.[a-z0-9]{1,8}")
+PART_BYTES = 8 * 1024 * 1024
+"""A part of a large file on its way to an object store; with `PARTS`, what one transfer holds in memory."""
+
+PARTS = 2
+
+STALE_SECONDS = 24 * 3600.0
+"""How old a file is that began to come in and was left: longer than any transfer takes."""
 
 
-class Incoming(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that has come in whole and is not kept yet: where it lies for now, its size and its SHA-256."""
+class Storage:
+    """A place for files, by key (`core.uploads.keys`), over any store of obstore.
 
-    path: Path
-    sha256: bytes
-    bytes: int
+    `folder` is on this machine: what comes in is written there first, and what has to be a file is fetched to it.
+    """
 
-
-class Storage(Protocol):
-    """What a place for uploads must do. Keys are made by `storage_key` and mean the same in every place."""
+    def __init__(self, store: Callable[[], ObjectStore], folder: Path) -> None:
+        self._store = store
+        self._incoming = folder / "incoming"
 
     def receive(self, chunks: AsyncIterable[bytes], *, limit: int) -> AbstractAsyncContextManager[Incoming]:
         """Take a file in as it streams, hashing and counting; what is not kept is gone when the context ends.
 
         Raises InvalidUpload beyond `limit` bytes.
         """
-        ...
+        return received(self._incoming, chunks, limit)
 
-    async def keep(self, incoming: Incoming, key: str) -> None:
-        """Keep a received file under its key, whole or not at all; on return it survives a crash of the machine."""
-        ...
+    async def keep(self, path: Path, key: str) -> None:
+        """Keep the file at `path` under a key, whole or not at all; on return it survives a crash of the machine."""
+        with _told():
+            await obstore.put_async(self._store(), checked(key), path, chunk_size=PART_BYTES, max_concurrency=PARTS)
 
-    def open(self, key: str) -> AsyncIterator[bytes]:
-        """The bytes in pieces; raises NotFound."""
-        ...
+    async def open(self, key: str, start: int = 0, stop: int | None = None) -> AsyncGenerator[bytes]:
+        """The bytes from `start` up to `stop` in pieces; raises NotFound."""
+        with _told():
+            if stop is not None and stop <= start:
+                return
+            options: obstore.GetOptions = {}
+            if stop is not None:
+                options = {"range": (start, stop)}
+            elif start:
+                options = {"range": {"offset": start}}
+            found = await obstore.get_async(self._store(), checked(key), options=options)
+            async for piece in found.stream(min_chunk_size=PIECE):
+                yield bytes(piece)
 
     async def read(self, key: str, limit: int) -> bytes:
         """The whole file; raises NotFound, or InvalidUpload where it holds more than `limit` bytes."""
-        ...
+        content = bytearray()
+        async for piece in self.open(key):
+            content += piece
+            if len(content) > limit:
+                raise too_large(limit)
+        return bytes(content)
+
+    async def size(self, key: str) -> int:
+        """How many bytes the file has; raises NotFound."""
+        with _told():
+            return (await obstore.head_async(self._store(), checked(key)))["size"]
 
     async def delete(self, key: str) -> None:
         """Remove the file; one that is not there is no error."""
-        ...
+        with suppress(NotFound), _told():
+            await obstore.delete_async(self._store(), checked(key))
 
-
-def storage_key(team_id: UUID, sha256: bytes, extension: str) -> str:
-    """The key of a content within a team: `<team>/<aa>/<sha256>.<ext>`, so that equal contents are one file."""
-    digest = sha256.hex()
-    return f"{team_id}/{digest[:2]}/{digest}.{extension}"
-
-
-def too_large(limit: int) -> InvalidUpload:
-    """The error for a file of more than `limit` bytes."""
-    size = f"{limit / 1024 / 1024:.3g} MB" if limit >= 1024 * 1024 else f"{limit} bytes"
-    return InvalidUpload(f"The file is too large; at most {size} are taken.", code="file_too_large")
-
-
-class FolderStorage:
-    """A storage in a folder; the folder is made when first needed."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    async def put_url(self, key: str, seconds: float) -> str | None:
+        """A URL to which anyone may PUT the file for so long; None where the store has no addresses of its own."""
+        store = self._store()
+        if not isinstance(store, S3Store):
+            return None
+        with _told():
+            return await obstore.sign_async(store, "PUT", checked(key), timedelta(seconds=seconds))
 
     @asynccontextmanager
-    async def receive(self, chunks: AsyncIterable[bytes], *, limit: int) -> AsyncIterator[Incoming]:
-        """See `Storage.receive`; the part file lies in `incoming/`, on the file system of the kept ones."""
-        path = self._root / "incoming" / f"{uuid4().hex}.part"
+    async def at_hand(self, key: str) -> AsyncIterator[Path]:
+        """The file on this machine, for as long as the context lasts; raises NotFound. Only to be read."""
+        async with received(self._incoming, self.open(key), 1 << 62) as incoming:
+            yield incoming.path
+
+    @asynccontextmanager
+    async def scratch(self) -> AsyncIterator[Path]:
+        """A path at which a file may be made; what is left of it is gone when the context ends."""
+        path = self._incoming / f"{uuid4().hex}.made"
+        await asyncio.to_thread(self._incoming.mkdir, mode=0o700, parents=True, exist_ok=True)
         try:
-            yield await _write(path, chunks, limit)
+            yield path
         finally:
             await asyncio.to_thread(path.unlink, missing_ok=True)
 
-    async def keep(self, incoming: Incoming, key: str) -> None:
+    async def sweep(self) -> int:
+        """Remove what began to come in on this machine and was left by a crash; how many files that were."""
+        return await asyncio.to_thread(swept, self._incoming, time.time() - STALE_SECONDS)
+
+
+class FolderStorage(Storage):
+    """A storage in a folder; the folder is made when first needed.
+
+    Files are read through obstore like everywhere; they are kept by a rename and made durable, which obstore's own
+    way of writing a file does not do.
+    """
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(partial(LocalStore, root, mkdir=True), root)
+        self._root = root
+
+    async def keep(self, path: Path, key: str) -> None:
         """See `Storage.keep`; a rename, made durable."""
-        await asyncio.to_thread(_move, incoming.path, self._path(key), self._root)
+        await asyncio.to_thread(_move, path, self._root / checked(key), self._root)
 
-    async def open(self, key: str) -> AsyncIterator[bytes]:
-        """See `Storage.open`."""
-        file = await self._open(key)
-        try:
-            while piece := await asyncio.to_thread(file.read, _PIECE):
-                yield piece
-        finally:
-            file.close()
-
-    async def read(self, key: str, limit: int) -> bytes:
-        """See `Storage.read`."""
-        file = await self._open(key)
-        try:
-            content = await asyncio.to_thread(file.read, limit + 1)
-        finally:
-            file.close()
-        if len(content) > limit:
-            raise too_large(limit)
-        return content
-
-    async def delete(self, key: str) -> None:
-        """See `Storage.delete`."""
-        await asyncio.to_thread(self._path(key).unlink, missing_ok=True)
-
-    async def _open(self, key: str) -> BinaryIO:
-        try:
-            return await asyncio.to_thread(self._path(key).open, "rb")
-        except FileNotFoundError:
-            raise NotFound("The file of this upload is no longer stored.") from None
-
-    def _path(self, key: str) -> Path:
-        if not _KEY.fullmatch(key):
-            raise ValueError(f"{key!r} is no storage key")
-        return self._root / key
+    @asynccontextmanager
+    async def at_hand(self, key: str) -> AsyncIterator[Path]:
+        """See `Storage.at_hand`; the stored file itself."""
+        path = self._root / checked(key)
+        if not await asyncio.to_thread(path.is_file):
+            raise _missing()
+        yield path
 
 
-async def _write(path: Path, chunks: AsyncIterable[bytes], limit: int) -> Incoming:
-    """Write to a new file in pieces of about a megabyte, off the event loop."""
-    file = await asyncio.to_thread(_create, path)
-    digest = hashlib.sha256()
-    count = 0
-
-    def flush(piece: bytes) -> None:
-        digest.update(piece)
-        file.write(piece)
-
+def open_storage(settings: Settings) -> Storage:
+    """The storage that the settings name: a folder in the state folder, unless there is a URL. Raises Misconfigured."""
+    if not settings.storage_url:
+        return FolderStorage(settings.uploads)
+    bucket, _, prefix = settings.storage_url.removeprefix("s3://").rstrip("/").partition("/")
+    if not settings.storage_url.startswith("s3://") or not bucket:
+        raise Misconfigured("FINGERPOST_STORAGE_URL has to be empty or s3://<bucket>, with a path behind it or not.")
+    options: dict[str, object] = {"region": settings.storage_region}
+    if settings.storage_key_id:
+        options |= {"access_key_id": settings.storage_key_id, "secret_access_key": settings.storage_secret}
+    if settings.storage_endpoint:
+        options["endpoint"] = settings.storage_endpoint.rstrip("/")
     try:
-        waiting = bytearray()
-        async for chunk in chunks:
-            count += len(chunk)
-            if count > limit:
-                raise too_large(limit)
-            waiting += chunk
-            if len(waiting) >= _PIECE:
-                await asyncio.to_thread(flush, bytes(waiting))
-                waiting.clear()
-        await asyncio.to_thread(flush, bytes(waiting))
-    finally:
-        await asyncio.to_thread(file.close)
-    return Incoming(path=path, bytes=count, sha256=digest.digest())
+        store = S3Store(
+            bucket,
+            prefix=prefix or None,
+            client_options={
+                "allow_http": settings.storage_endpoint.startswith("http://"),
+                "connect_timeout": timedelta(seconds=5),
+                # For a whole answer, and a film may take its time.
+                "timeout": timedelta(minutes=30),
+            },
+            retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=20)},
+            **options,  # type: ignore[arg-type]
+        )
+    except (BaseError, ValueError) as error:
+        # The library's own words may name what it was given.
+        raise Misconfigured(f"FINGERPOST_STORAGE_… is wrong: {type(error).__name__}.") from None
+    return Storage(lambda: store, settings.uploads)
 
 
-def _create(path: Path) -> BinaryIO:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+@contextmanager
+def _told() -> Iterator[None]:
+    """The store's errors as ours; its own words may name keys and addresses."""
+    try:
+        yield
+    except (NotFoundError, FileNotFoundError):
+        raise _missing() from None
+    except BaseError as error:
+        raise Unready(
+            f"The storage of uploads does not answer as it should ({type(error).__name__}).", code="storage_away"
+        ) from error
+
+
+def _missing() -> NotFound:
+    return NotFound("The file of this upload is no longer stored.")
 
 
 def _move(source: Path, target: Path, root: Path) -> None:
@@ -163,8 +196,8 @@ def _move(source: Path, target: Path, root: Path) -> None:
 
 
 def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        os.fsync(descriptor)
     finally:
-        os.close(handle)
+        os.close(descriptor)

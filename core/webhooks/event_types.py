@@ -1,10 +1,6 @@
 """The types of event that a client can subscribe to, in one list."""
 
-from core.ledger.states import INWARD, State
+from core.events.kinds import KINDS
 
-EVENT_TYPES: tuple[str, ...] = (
-    *(f"delivery.{state}" for state in State if state not in INWARD),
-    "post.published",
-    "post.failed",
-)
-"""`delivery.*` for each state of a delivery that a client cares for, and what became of the post as a whole."""
+EVENT_TYPES: tuple[str, ...] = tuple(kind.type for kind in KINDS)
+"""The names of all kinds of event; see `core.events.kinds` for what each says."""

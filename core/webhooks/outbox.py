@@ -1,6 +1,6 @@
 """The outbox: messages that wait for their endpoints, taken under a lease and settled once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,12 +11,17 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool
 
+from core.clock import elapsed
 from core.database.group import GroupCommit
 from core.database.pool import single
+from core.database.presence import KIND, Presence
 from core.database.queries import queries
+from core.events.data import EndpointData
+from core.events.events import Event, record
 from core.vault import Vault
 from core.webhooks.results import Result
 from core.webhooks.signing import Payload, Signed, sign
+from core.webhooks.vendor import FORMAT, VendorMessage, bodies
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
@@ -26,21 +31,43 @@ LEASE_SECONDS = 60.0
 PER_ENDPOINT = 8
 """How many messages may be under way to one endpoint, over all senders."""
 
+PATIENCE = 5
+"""So many failures in a row, and an endpoint is tried with one message at a time."""
+
+LONGEST_SECONDS = 60.0
+"""How long such an endpoint is left alone at most; the wait begins with a second and doubles."""
+
+LOOK_SECONDS = 1.0
+"""How often a sender looks for messages in the hands of one that is gone."""
+
+HOPELESS_DAYS = 3.0
+"""An endpoint that has taken nothing for so long is switched off."""
+
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """One event for one endpoint, in a sender's hands. The secret is still sealed.
+    """One event for one endpoint, in a sender's hands. The secrets are still sealed.
 
-    `attempts` counts the tries, this one included; `taken_at` is the database's time of the take.
+    `attempts` counts the tries, this one included; `taken_at` is the database's time of the take. `body` is what is
+    sent where that is not the event itself; `unwell` says that the endpoint has failed before.
     """
 
     id: UUID
     event_id: UUID
+    organization_id: UUID
+    team_id: UUID | None
     endpoint_id: UUID
     url: str
+    format: str
+    ordered: bool
+    body: str | None
+    unwell: bool
     sealed_secret: bytes
+    sealed_previous: bytes | None
     fence: int
     attempts: int
     type: str
+    version: int
+    subject: UUID
     sequence: int
     previous_sequence: int | None
     data: dict[str, Any]
@@ -49,12 +76,19 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outbox:
-    """The outbox of one database. Any number of senders may work on it at the same time."""
+    """The outbox of one database. Any number of senders may work on it at the same time.
 
-    def __init__(self, pool: Pool, vault: Vault, *, per_endpoint: int = PER_ENDPOINT) -> None:
+    A sender with a `presence` is not waited for when it is gone; without one, its messages come free with their lease.
+    """
+
+    def __init__(
+        self, pool: Pool, vault: Vault, *, per_endpoint: int = PER_ENDPOINT, presence: Presence | None = None
+    ) -> None:
         self._pool = pool
         self._vault = vault
-        self._each = per_endpoint
+        self._presence = presence
+        self._looked_at = -LOOK_SECONDS
+        self._bounds = {"each": per_endpoint, "patience": PATIENCE}
         self._sql = queries("core.webhooks")
         self._results = GroupCommit[tuple[Message, Result], bool](pool, self._settle)
 
@@ -65,8 +99,10 @@ class Outbox:
         while more are free than it holds: a slow endpoint grows ever slower into what is left, and never takes
         the last places from the others. What waits for an endpoint that is switched off fails here.
         """
+        if elapsed() - self._looked_at >= LOOK_SECONDS:
+            await self.let_go()
         async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(self._sql["lanes"], {"each": self._each, "limit": limit})
+            await cursor.execute(self._sql["lanes"], {**self._bounds, "limit": limit})
             lanes = await cursor.fetchall()
             disabled = [lane["id"] for lane in lanes if lane["disabled"]]
             if disabled:
@@ -75,23 +111,26 @@ class Outbox:
             if not enabled:
                 return []
             # A statement of its own: only now, with the lanes locked, it sees what the last holder took.
-            values = {"lanes": enabled, "each": self._each, "limit": limit, "lease": lease_seconds}
+            values = {
+                **self._bounds,
+                "lanes": enabled,
+                "limit": limit,
+                "lease": lease_seconds,
+                "holder": self._presence.number if self._presence else None,
+            }
             await cursor.execute(self._sql["take"], values)
-            return [msgspec.convert(row, Message) async for row in cursor]
+            taken = [msgspec.convert(row, Message) async for row in cursor]
+            return await self._with_bodies(connection, taken)
 
     def signed(self, message: Message) -> Signed:
         """The request for a message. Raises `BrokenSeal` or `Misconfigured` where its secret cannot be opened."""
-        place = {"table": "webhook_endpoints", "row": str(message.endpoint_id), "column": "secret"}
-        payload = Payload(
-            type=message.type,
-            timestamp=message.happened_at,
-            sequence=message.sequence,
-            previous_sequence=message.previous_sequence,
-            data=message.data,
-        )
-        secrets = [self._vault.open(message.sealed_secret, **place)]
         # The database's clock, not this host's: receivers refuse what is five minutes off.
-        return sign(payload, secrets=secrets, message_id=str(message.event_id), at=message.taken_at)
+        return sign(
+            _payload(message) if message.body is None else message.body.encode(),
+            secrets=[*self._secrets(message)],
+            message_id=str(message.event_id),
+            at=message.taken_at,
+        )
 
     async def settle(self, message: Message, result: Result) -> bool:
         """Write down what a try brought; False where another sender has the message by now, or it is gone."""
@@ -100,7 +139,7 @@ class Outbox:
     async def next_due(self) -> float | None:
         """Seconds until a message can be taken, zero or less when one can be now; None when none waits."""
         async with single(self._pool) as connection:
-            row = await (await connection.execute(self._sql["next_due"], {"each": self._each})).fetchone()
+            row = await (await connection.execute(self._sql["next_due"], self._bounds)).fetchone()
             return row[0] if row else None
 
     async def due(self) -> bool:
@@ -108,15 +147,119 @@ class Outbox:
         seconds = await self.next_due()
         return seconds is not None and seconds <= 0
 
+    async def let_go(self) -> None:
+        """Let messages be taken that are in the hands of a sender that is gone."""
+        self._looked_at = elapsed()
+        async with single(self._pool) as connection:
+            await connection.execute(self._sql["let_go"], {"kind": KIND})
+
+    async def sweep(self) -> None:
+        """Forget secrets that have ended, and let go what waits behind nothing any more, or for nobody."""
+        await self.let_go()
+        async with single(self._pool) as connection:
+            await connection.execute(self._sql["forget_secrets"])
+            await connection.execute(self._sql["release"], {"ended": None})
+
+    def _secrets(self, message: Message) -> Iterable[str]:
+        place = {"table": "webhook_endpoints", "row": str(message.endpoint_id)}
+        yield self._vault.open(message.sealed_secret, column="secret", **place)
+        if message.sealed_previous is not None:
+            yield self._vault.open(message.sealed_previous, column="previous_secret", **place)
+
+    async def _with_bodies(self, connection: AsyncConnection[Any], taken: Sequence[Message]) -> list[Message]:
+        """The messages, those in bundle.social's format with their bodies, which are made at the first take."""
+        bare = [message for message in taken if message.format == FORMAT and message.body is None]
+        if not bare:
+            return list(taken)
+        wanted = [
+            VendorMessage(id=m.id, organization_id=m.organization_id, type=m.type, subject=m.subject, data=m.data)
+            for m in bare
+        ]
+        made = await bodies(connection, wanted)
+        return [msgspec.structs.replace(m, body=made.get(m.id, m.body)) for m in taken]
+
     async def _settle(self, connection: AsyncConnection[Any], items: Sequence[tuple[Message, Result]]) -> list[bool]:
+        ordered = [message for message, _ in items if message.ordered]
+        if ordered:
+            turns = {"endpoints": [m.endpoint_id for m in ordered], "subjects": [m.subject for m in ordered]}
+            await connection.execute(self._sql["hold_turns"], turns)
         rows = Jsonb([_row(message, result) for message, result in items])
         cursor = await connection.execute(self._sql["settle"], {"results": rows})
-        settled = {row[0] async for row in cursor}
-        gone = [message.endpoint_id for message, result in items if result.disable and message.id in settled]
-        if gone:
-            await connection.execute(self._sql["disable"], {"endpoints": gone})
+        settled: dict[UUID, bool] = {row[0]: row[1] async for row in cursor}
+        counted = [(message, result) for message, result in items if message.id in settled]
+        ended = [message.id for message, result in counted if result.state != "waiting" and settled[message.id]]
+        if ended:
+            await connection.execute(self._sql["release"], {"ended": ended})
+        await self._fare(connection, counted)
+        gone = {message.endpoint_id for message, result in counted if result.disable}
+        await self._disable(connection, sorted(gone), "gone")
         return [message.id in settled for message, _ in items]
+
+    async def _fare(self, connection: AsyncConnection[Any], items: Sequence[tuple[Message, Result]]) -> None:
+        """How the endpoints fare that are not simply well; who has failed for too long is switched off."""
+        fared = _fared(items)
+        if not fared:
+            return
+        values = {"fared": Jsonb(fared), "patience": PATIENCE, "longest": LONGEST_SECONDS, "days": HOPELESS_DAYS}
+        cursor = await connection.execute(self._sql["fare"], values)
+        await self._disable(connection, sorted([row[0] async for row in cursor if row[1]]), "failing")
+
+    async def _disable(self, connection: AsyncConnection[Any], ids: Sequence[UUID], reason: str) -> None:
+        if not ids:
+            return
+        async with connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(self._sql["disable"], {"endpoints": list(ids), "reason": reason})
+            await record(connection, [_disabled(row, reason) async for row in cursor])
+
+
+def _payload(message: Message) -> Payload:
+    return Payload(
+        id=message.event_id,
+        type=message.type,
+        version=message.version,
+        timestamp=message.happened_at,
+        team_id=message.team_id,
+        subject=message.subject,
+        sequence=message.sequence,
+        previous_sequence=message.previous_sequence,
+        data=message.data,
+    )
 
 
 def _row(message: Message, result: Result) -> dict[str, Any]:
-    return {"id": str(message.id), "fence": message.fence, **msgspec.to_builtins(result)}
+    return {
+        "id": str(message.id),
+        "fence": message.fence,
+        "started_at": message.taken_at.isoformat(),
+        **msgspec.to_builtins(result),
+    }
+
+
+def _fared(items: Sequence[tuple[Message, Result]]) -> list[dict[str, Any]]:
+    """One row for each endpoint that failed, or was unwell before; to take anything at all is to be well."""
+    found: dict[UUID, dict[str, Any]] = {}
+    for message, result in items:
+        fared = found.setdefault(
+            message.endpoint_id, {"id": str(message.endpoint_id), "delivered": False, "pause": 0.0, "told": False}
+        )
+        fared["delivered"] |= result.state == "delivered"
+        fared["pause"] = max(fared["pause"], result.pause)
+        fared["told"] |= result.state != "delivered" or message.unwell
+    return [fared for fared in found.values() if fared.pop("told")]
+
+
+def _disabled(row: dict[str, Any], reason: str) -> Event:
+    data = {
+        "webhook_endpoint_id": row["id"],
+        "team_id": row["team_id"],
+        "url": row["url"],
+        "reason": reason,
+        "failing_since": row["failing_since"],
+    }
+    return Event(
+        organization_id=row["organization_id"],
+        team_id=row["team_id"],
+        type="webhook_endpoint.disabled",
+        subject=row["id"],
+        data=EndpointData(**data),
+    )

@@ -1,30 +1,93 @@
+-- name: lock_team
+-- Whoever makes an endpoint of a team waits for its turn here, so that the bound on their number holds.
+select id from teams
+where id = %(team_id)s and organization_id = %(organization_id)s and deleted_at is null
+for no key update
+
+-- name: lock_organization
+select id from organizations where id = %(organization_id)s for no key update
+
+-- name: known_teams
+select id from teams
+where id = any(%(ids)s) and organization_id = %(organization_id)s and deleted_at is null
+
+-- name: count_endpoints
+select count(*) from webhook_endpoints
+where organization_id = %(organization_id)s and team_id is not distinct from %(team_id)s::uuid
+
 -- name: create_endpoint
--- Nothing is inserted for a team that is not the organization's.
-insert into webhook_endpoints (id, organization_id, team_id, url, secret, event_types)
-select %(id)s, %(organization_id)s, %(team_id)s::uuid, %(url)s, %(secret)s, %(event_types)s
-where %(team_id)s::uuid is null
-   or exists (select from teams where id = %(team_id)s::uuid and organization_id = %(organization_id)s)
-returning id, organization_id, team_id, url, event_types, created_at, updated_at, disabled_at
+insert into webhook_endpoints (id, organization_id, team_id, url, description, secret, event_types, platforms, team_ids,
+                               format, ordered)
+values (%(id)s, %(organization_id)s, %(team_id)s, %(url)s, %(description)s, %(secret)s, %(event_types)s, %(platforms)s,
+        %(team_ids)s, %(format)s, %(ordered)s)
+returning *
 
 -- name: list_endpoints
-select id, organization_id, team_id, url, event_types, created_at, updated_at, disabled_at
-from webhook_endpoints
-where organization_id = %(organization_id)s
+select * from webhook_endpoints
+where organization_id = %(organization_id)s and (%(teams)s::uuid[] is null or team_id = any(%(teams)s))
 order by created_at, id
 
 -- name: get_endpoint
-select id, organization_id, team_id, url, event_types, created_at, updated_at, disabled_at
-from webhook_endpoints
+select * from webhook_endpoints where organization_id = %(organization_id)s and id = %(id)s
+
+-- name: lock_endpoint
+select * from webhook_endpoints where organization_id = %(organization_id)s and id = %(id)s for no key update
+
+-- name: change_endpoint
+-- One that is switched on begins anew; one that is switched off stays as its owner had it.
+update webhook_endpoints
+set url = %(url)s, description = %(description)s, event_types = %(event_types)s, platforms = %(platforms)s,
+    team_ids = %(team_ids)s, format = %(format)s, ordered = %(ordered)s,
+    disabled_at = case when %(enabled)s then null else coalesce(disabled_at, now()) end,
+    disabled_reason = case when %(enabled)s then null else coalesce(disabled_reason, 'owner') end,
+    failures = case when %(anew)s then 0 else failures end,
+    failing_since = case when %(anew)s then null else failing_since end,
+    retry_at = case when %(anew)s then null else retry_at end,
+    updated_at = now()
 where organization_id = %(organization_id)s and id = %(id)s
+returning *
+
+-- name: rotate_endpoint
+update webhook_endpoints
+set secret = %(secret)s, previous_secret = %(previous)s,
+    previous_until = now() + %(seconds)s * interval '1 second', updated_at = now()
+where organization_id = %(organization_id)s and id = %(id)s
+returning *
+
+-- name: forget_secrets
+update webhook_endpoints set previous_secret = null, previous_until = null where previous_until <= now()
 
 -- name: delete_endpoint
-delete from webhook_endpoints
-where organization_id = %(organization_id)s and id = %(id)s
-returning id, organization_id, team_id, url, event_types, created_at, updated_at, disabled_at
+delete from webhook_endpoints where organization_id = %(organization_id)s and id = %(id)s returning *
+
+-- name: address_test
+-- A test goes to its endpoint, whatever that wants to hear.
+insert into webhook_messages (id, organization_id, endpoint_id, event_id, subject, sequence, previous_sequence)
+select %(id)s, e.organization_id, e.subject, e.id, e.subject, e.sequence,
+       (select max(m.sequence) from webhook_messages m where m.endpoint_id = e.subject and m.subject = e.subject)
+from events e
+where e.organization_id = %(organization_id)s and e.subject = %(endpoint_id)s and e.type = 'webhook_endpoint.test'
+order by e.sequence desc
+limit 1
+returning id
+
+-- name: let_go
+-- What a process holds that is there no more may be taken at once; its lease would only be waited for.
+update webhook_messages set lease_until = null, due_at = now(), holder = null
+where id in (
+    select id from webhook_messages m
+    where m.state = 'waiting' and m.lease_until > now() and m.holder is not null
+      and not exists (select from pg_locks l
+                      where l.locktype = 'advisory' and l.classid = %(kind)s and l.objsubid = 2 and l.granted
+                        and l.objid::bigint = m.holder
+                        and l.database = (select oid from pg_database where datname = current_database()))
+    for update skip locked
+)
 
 -- name: lanes
 -- The endpoints with something to take, those with the least under way first; locked, so that each is taken from by
 -- one sender at a time. The walk from endpoint to endpoint touches one index entry each, however many messages wait.
+-- One that fails again and again is asked with one message at a time, ever more seldom, until it takes one.
 with recursive waiting as (
     (select endpoint_id from webhook_messages where state = 'waiting' order by endpoint_id limit 1)
     union all
@@ -45,7 +108,8 @@ cross join lateral (
     order by m.due_at limit 1
 ) first
 where case when w.disabled_at is not null then under_way.messages = 0
-           else first.due_at <= now() and under_way.messages < %(each)s end
+           else greatest(first.due_at, w.retry_at) <= now()
+                and under_way.messages < case when w.failures >= %(patience)s then 1 else %(each)s end end
 order by under_way.messages, first.due_at
 limit %(limit)s
 for no key update of w skip locked
@@ -54,7 +118,8 @@ for no key update of w skip locked
 -- Nobody is left to send these to.
 update webhook_messages
 set state = 'failed', lease_until = null, error = 'The endpoint is switched off.'
-where endpoint_id = any(%(endpoints)s) and state = 'waiting' and (lease_until is null or lease_until <= now())
+where endpoint_id = any(%(endpoints)s) and state in ('waiting', 'behind')
+  and (lease_until is null or lease_until <= now())
 
 -- name: take
 -- Due messages of the lanes, in turns: the n-th of an endpoint is taken while at least n places are free, its own
@@ -66,6 +131,7 @@ with under_way as (
 ), ready as (
     select m.id, m.due_at, coalesce(u.messages, 0) + m.turn as turn
     from unnest(%(lanes)s::uuid[]) as lane(id)
+    join webhook_endpoints w on w.id = lane.id
     left join under_way u on u.endpoint_id = lane.id
     cross join lateral (
         select d.id, d.due_at, row_number() over (order by d.due_at, d.event_id) as turn
@@ -73,7 +139,7 @@ with under_way as (
             select id, due_at, event_id from webhook_messages
             where endpoint_id = lane.id and state = 'waiting' and due_at <= now()
             order by due_at
-            limit greatest(0, %(each)s - coalesce(u.messages, 0))
+            limit greatest(0, case when w.failures >= %(patience)s then 1 else %(each)s end - coalesce(u.messages, 0))
             for update skip locked
         ) d
     ) m
@@ -84,35 +150,104 @@ with under_way as (
 ), taken as (
     update webhook_messages m
     set fence = m.fence + 1, attempts = m.attempts + 1,
-        lease_until = now() + %(lease)s * interval '1 second', due_at = now() + %(lease)s * interval '1 second'
+        lease_until = now() + %(lease)s * interval '1 second', due_at = now() + %(lease)s * interval '1 second',
+        holder = %(holder)s
     from chosen
     where m.id = chosen.id
     returning m.*, chosen.place
 )
-select t.id, t.event_id, t.endpoint_id, w.url, w.secret as sealed_secret, t.fence, t.attempts, e.type, e.sequence,
-       t.previous_sequence, e.data, e.created_at as happened_at, clock_timestamp() as taken_at
+select t.id, t.event_id, t.organization_id, t.endpoint_id, w.url, w.format, w.ordered, t.body,
+       w.failures > 0 or w.failing_since is not null as unwell, w.secret as sealed_secret,
+       case when w.previous_until > now() then w.previous_secret end as sealed_previous,
+       t.fence, t.attempts, e.type, e.version, e.team_id, e.subject, e.sequence, t.previous_sequence, e.data,
+       e.created_at as happened_at, clock_timestamp() as taken_at
 from taken t
 join events e on e.id = t.event_id
 join webhook_endpoints w on w.id = t.endpoint_id
 order by t.place
 
+-- name: hold_turns
+-- Before messages of ordered endpoints end: nobody adds one behind them meanwhile.
+select pg_advisory_xact_lock(turn.key)
+from (select distinct ordered_turn(t.endpoint_id, t.subject) as key
+      from unnest(%(endpoints)s::uuid[], %(subjects)s::uuid[]) as t(endpoint_id, subject)
+      order by key) turn
+
 -- name: settle
--- Only the newest take of a message may say what became of it.
-update webhook_messages m
-set state = r.state,
-    due_at = case when r.due_in is null then m.due_at else now() + r.due_in * interval '1 second' end,
-    lease_until = null,
-    http_status = r.http_status,
-    error = r.error,
-    delivered_at = case when r.state = 'delivered' then now() end
-from jsonb_to_recordset(%(results)s) as r(
-    id uuid, fence bigint, state text, due_in float8, http_status int, error text)
-where m.id = r.id and m.fence = r.fence and m.state = 'waiting'
-returning m.id
+-- Only the newest take of a message may say what became of it; every try stands in the log. The rows are taken in one
+-- order, so that nobody waits in a circle.
+with results as materialized (
+    select * from jsonb_to_recordset(%(results)s) as r(
+        id uuid, fence bigint, state text, due_in float8, http_status int, error text, answer text, seconds float8,
+        started_at timestamptz)
+), held as materialized (
+    select m.id from webhook_messages m join results r on m.id = r.id and m.fence = r.fence and m.state = 'waiting'
+    order by m.id
+    for no key update of m
+), settled as (
+    update webhook_messages m
+    set state = r.state,
+        due_at = case when r.due_in is null then m.due_at else now() + r.due_in * interval '1 second' end,
+        lease_until = null,
+        holder = null,
+        http_status = r.http_status,
+        error = r.error,
+        delivered_at = case when r.state = 'delivered' then now() else m.delivered_at end
+    from results r join held on held.id = r.id
+    where m.id = r.id and m.fence = r.fence
+    returning m.id, m.endpoint_id, m.fence
+), logged as (
+    insert into webhook_attempts (message_id, fence, started_at, seconds, http_status, error, answer)
+    select r.id, r.fence, r.started_at, r.seconds, r.http_status, r.error, r.answer
+    from results r join settled s on s.id = r.id and s.fence = r.fence
+)
+select s.id, w.ordered from settled s join webhook_endpoints w on w.id = s.endpoint_id
+
+-- name: release
+-- At an ordered endpoint the next of a subject may go when those before it have ended; of some messages, or of all
+-- that nobody has released.
+update webhook_messages m set state = 'waiting', due_at = now()
+where m.state = 'behind'
+  and (%(ended)s::uuid[] is null
+       or (m.endpoint_id, m.subject) in (select e.endpoint_id, e.subject from webhook_messages e where e.id = any(%(ended)s)))
+  and not exists (select from webhook_messages before
+                  where before.endpoint_id = m.endpoint_id and before.subject = m.subject
+                    and before.sequence < m.sequence and before.state in ('waiting', 'behind'))
+
+-- name: release_all
+-- An endpoint that asks for no order any more.
+update webhook_messages set state = 'waiting', due_at = now() where endpoint_id = %(endpoint_id)s and state = 'behind'
+
+-- name: fare
+-- How endpoints fare: what one takes makes all well, and what fails counts once for all that was settled together.
+-- One that asked for time gets it. Answers those that have failed for too long; a day without a try begins anew.
+with fared as materialized (
+    select * from jsonb_to_recordset(%(fared)s) as f(id uuid, delivered boolean, pause float8)
+), held as materialized (
+    select w.id from webhook_endpoints w where w.id in (select id from fared) order by w.id for no key update
+)
+update webhook_endpoints w
+set failures = case when f.delivered then 0 when f.pause > 0 then w.failures else w.failures + 1 end,
+    failing_since = case when f.delivered then null
+                         when w.failed_at > now() - interval '1 day' then coalesce(w.failing_since, now())
+                         else now() end,
+    failed_at = case when f.delivered then w.failed_at else now() end,
+    retry_at = case when f.pause > 0 then now() + f.pause * interval '1 second'
+                    when f.delivered then case when w.failures > 0 then null else w.retry_at end
+                    when w.failures + 1 >= %(patience)s
+                        then now() + least(%(longest)s, power(2, least(w.failures + 1 - %(patience)s, 30)))
+                                     * interval '1 second'
+                    else w.retry_at end
+from fared f join held on held.id = f.id
+where w.id = f.id
+returning w.id, not f.delivered and w.failing_since <= now() - %(days)s * interval '1 day' as hopeless
 
 -- name: disable
-update webhook_endpoints set disabled_at = coalesce(disabled_at, now()), updated_at = now()
-where id = any(%(endpoints)s)
+-- Only those that were not switched off yet are answered.
+update webhook_endpoints
+set disabled_at = now(), disabled_reason = %(reason)s, updated_at = now()
+where id = any(%(endpoints)s) and disabled_at is null
+returning id, organization_id, team_id, url, failing_since
 
 -- name: next_due
 -- Seconds until a message can be taken. Where an endpoint has all it may have under way, that is when a lease ends.
@@ -126,7 +261,9 @@ with recursive waiting as (
 )
 select extract(epoch from min(
     case when w.disabled_at is not null and under_way.messages = 0 then now()
-         when w.disabled_at is null and under_way.messages < %(each)s then first.due_at
+         when w.disabled_at is null
+              and under_way.messages < case when w.failures >= %(patience)s then 1 else %(each)s end
+             then greatest(first.due_at, w.retry_at)
          else under_way.ends_at end
 ) - now())::float8
 from waiting join webhook_endpoints w on w.id = waiting.endpoint_id
@@ -139,3 +276,54 @@ cross join lateral (
     where m.endpoint_id = w.id and m.state = 'waiting'
     order by m.due_at limit 1
 ) first
+
+-- name: messages
+-- Messages of an endpoint, the newest first, behind a place in that order.
+select m.id, m.endpoint_id, m.event_id, e.type, m.subject, m.sequence, m.state, m.attempts, m.fence, m.http_status,
+       m.error, case when m.state = 'waiting' then m.due_at end as due_at, m.created_at, m.delivered_at
+from webhook_messages m join events e on e.id = m.event_id
+where m.organization_id = %(organization_id)s and m.endpoint_id = %(endpoint_id)s
+  and (%(state)s::text is null or m.state = %(state)s)
+  and (%(before)s::uuid is null or (m.created_at, m.id) < (select b.created_at, b.id from webhook_messages b
+                                                           where b.id = %(before)s and b.endpoint_id = %(endpoint_id)s))
+order by m.created_at desc, m.id desc
+limit %(limit)s
+
+-- name: message
+select m.id, m.endpoint_id, m.event_id, e.type, m.subject, m.sequence, m.state, m.attempts, m.fence, m.http_status,
+       m.error, case when m.state = 'waiting' then m.due_at end as due_at, m.created_at, m.delivered_at
+from webhook_messages m join events e on e.id = m.event_id
+where m.organization_id = %(organization_id)s and m.id = %(id)s
+
+-- name: attempts
+select a.fence as number, a.started_at, a.seconds, a.http_status, a.error, a.answer
+from webhook_attempts a join webhook_messages m on m.id = a.message_id
+where m.organization_id = %(organization_id)s and m.id = %(id)s
+order by a.fence
+
+-- name: enabled
+select disabled_at is null from webhook_endpoints where organization_id = %(organization_id)s and id = %(id)s for share
+
+-- name: resend
+-- As if for the first time, with the same id; one that is under way is left to whoever has it.
+update webhook_messages
+set state = 'waiting', attempts = 0, due_at = now(), lease_until = null
+where organization_id = %(organization_id)s and id = %(id)s and (lease_until is null or lease_until <= now())
+returning id
+
+-- name: resend_failed
+update webhook_messages
+set state = 'waiting', attempts = 0, due_at = now(), lease_until = null
+where organization_id = %(organization_id)s and endpoint_id = %(endpoint_id)s and state = 'failed'
+  and created_at >= %(since)s
+
+-- name: keep_bodies
+update webhook_messages m set body = r.body
+from jsonb_to_recordset(%(rows)s) as r(id uuid, body text)
+where m.id = r.id
+
+-- name: vendor_accounts
+select a.id, a.platform, a.team_id, a.username, a.display_name, a.avatar_url, g.external_user, a.channels, a.created_at,
+       a.updated_at, a.disconnected_at
+from social_accounts a join grants g on g.id = a.grant_id
+where a.id = any(%(ids)s) and a.organization_id = any(%(organization_ids)s)

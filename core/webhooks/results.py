@@ -1,23 +1,22 @@
 """Results, pure: from what a receiver answered, to what becomes of the message."""
 
 import random as _random
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Literal
 
 import httpx
 import msgspec
 
-from core.answers import retry_after
+from core.answers import reset_in
 from core.retry import Policy
 
-_DAY = timedelta(days=1)
+_DAY_SECONDS = 86_400.0
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """What one try brought: `delivered`, `failed` for good, or `waiting` for the next in `due_in` seconds.
 
-    `disable`: the receiver wants nothing more, so that its endpoint is switched off.
+    `disable`: the receiver wants nothing more, so that its endpoint is switched off; `pause`: it asked to be sent
+    nothing at all for so many seconds. `answer` is the first of what it said, `seconds` how long the try took.
     """
 
     state: Literal["delivered", "waiting", "failed"]
@@ -25,6 +24,9 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     http_status: int | None = None
     error: str | None = None
     disable: bool = False
+    pause: float = 0.0
+    answer: str | None = None
+    seconds: float = 0.0
 
 
 def after_answer(status: int, text: str, *, tries: int, asked: float, policy: Policy, random: _random.Random) -> Result:
@@ -34,11 +36,12 @@ def after_answer(status: int, text: str, *, tries: int, asked: float, policy: Po
     redirect too, is tried again.
     """
     if 200 <= status < 300:
-        return Result(state="delivered", http_status=status)
+        return Result(state="delivered", http_status=status, answer=text)
     words = f"The endpoint answered {status}{': ' if text else '.'}{text}"
     if status == 410:
-        return Result(state="failed", http_status=status, error=words, disable=True)
-    return after_failure(words, http_status=status, tries=tries, asked=asked, policy=policy, random=random)
+        return Result(state="failed", http_status=status, error=words, disable=True, answer=text)
+    failed = after_failure(words, http_status=status, tries=tries, asked=asked, policy=policy, random=random)
+    return msgspec.structs.replace(failed, pause=asked, answer=text)
 
 
 def after_failure(
@@ -56,17 +59,8 @@ def after_failure(
     return Result(state=state, due_in=wait, http_status=http_status, error=words)
 
 
-def asked_to_wait(response: httpx.Response, at: datetime) -> float:
+def asked_to_wait(response: httpx.Response) -> float:
     """Seconds of `Retry-After` (RFC 9110 §10.2.3) with 429 or 503, as a number or a date, at most a day; else 0."""
     if response.status_code not in (429, 503):
         return 0.0
-    return retry_after(response, otherwise=_until(response.headers.get("retry-after", ""), at)).total_seconds()
-
-
-def _until(text: str, at: datetime) -> timedelta:
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return timedelta()
-    date = date if date.tzinfo else date.replace(tzinfo=UTC)
-    return min(max(date - at, timedelta()), _DAY)
+    return min(reset_in(response, "retry-after") or 0.0, _DAY_SECONDS)

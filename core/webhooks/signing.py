@@ -6,9 +6,11 @@ import hmac
 import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
+from msgspec import Meta
 from standardwebhooks import Webhook
 
 SECRET_PREFIX = "whsec_"  # noqa: S105 - how every secret begins
@@ -18,16 +20,22 @@ _SECRET_BYTES = 32
 class Payload(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What a webhook says. Every try sends the very same bytes.
 
-    `sequence` counts the events of one subject. `previous_sequence` is that of the event which this endpoint
-    was sent before it, or null for the first: where a receiver has seen another one last, something is missing
-    or late; what the endpoint's filter left out is no gap.
+    Where a receiver has seen another event of the subject last than `previousSequence` tells, something is missing or
+    late; what the endpoint's filter left out is no gap.
     """
 
-    type: str
-    timestamp: datetime
-    sequence: int
-    previous_sequence: int | None
-    data: dict[str, Any]
+    id: Annotated[UUID, Meta(description="The event's own, in `webhook-id` too: who has seen it may pass it over.")]
+    type: Annotated[str, Meta(description="What happened.")]
+    version: Annotated[int, Meta(description="Of the shape of `data`; it rises when a field changes its meaning.")]
+    timestamp: Annotated[datetime, Meta(description="When it happened.")]
+    team_id: Annotated[UUID | None, Meta(description="Whose it is; null for the organization as a whole.")]
+    subject: Annotated[UUID, Meta(description="What it happened to: the post, the account, the team.")]
+    sequence: Annotated[int, Meta(description="Counts the events of this subject, from 1, without a gap.")]
+    previous_sequence: Annotated[
+        int | None,
+        Meta(description="The sequence of the event of this subject that this endpoint was sent before it, or null."),
+    ]
+    data: Annotated[dict[str, Any], Meta(description="What there is to say of it.")]
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,14 +50,14 @@ def new_secret() -> str:
     return SECRET_PREFIX + base64.b64encode(os.urandom(_SECRET_BYTES)).decode()
 
 
-def sign(payload: Payload, *, secrets: Sequence[str], message_id: str, at: datetime) -> Signed:
+def sign(payload: Payload | bytes, *, secrets: Sequence[str], message_id: str, at: datetime) -> Signed:
     """The payload as bytes, signed at the moment `at` (with a zone) under each of `secrets`, the newest first.
 
     `webhook-id`, `webhook-timestamp` and `webhook-signature` are those of Standard Webhooks; several secrets
     give several signatures there, so that a receiver may know either. `x-signature` is bundle.social's: the
     lowercase hex HMAC-SHA256 of the body, with the newest secret exactly as it was shown.
     """
-    body = msgspec.json.encode(payload)
+    body = payload if isinstance(payload, bytes) else msgspec.json.encode(payload)
     text, moment = body.decode(), at.astimezone(UTC)  # the package reads every moment as one in UTC
     headers = {
         "content-type": "application/json",

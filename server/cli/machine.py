@@ -32,6 +32,10 @@ RESTART_SECONDS = 1.0
 """The pause before a process that ended by itself is started again."""
 
 
+SANDBOXES = "sandboxes"
+"""The name of the process that plays the platforms."""
+
+
 class Machine:
     """All processes of Fingerpost on this machine, for as long as the `with` block lasts.
 
@@ -71,12 +75,13 @@ class Machine:
         """Where the processes write their logs."""
         return self._state / "logs"
 
-    def name_of(self, platform: str) -> str:
-        """The name of the process that is a platform's sandbox."""
-        return f"sandbox-{platform.lower()}"
+    def watch(self, stopping: Callable[[], bool]) -> None:
+        """Start again whatever ends by itself, until `stopping()` holds.
 
-    def watch(self, stopping: Callable[[], bool], restarted: Callable[[str], None]) -> None:
-        """Start again whatever ends by itself, until `stopping()` holds; `restarted` is told its name."""
+        Sandboxes that start again know their first user, whose account has been connected.
+        """
+        arguments, descriptors = self._commands[SANDBOXES]
+        self._commands[SANDBOXES] = ([*arguments, "--users", "1"], descriptors)
         while not stopping():
             ended = self._supervisor.wait_any(0.2)
             if ended is None:
@@ -87,7 +92,6 @@ class Machine:
                 self._servers.revive(ended)
             else:
                 self._spawn(ended.name)
-            restarted(ended.name)
 
     def _start(self) -> None:
         self._servers = self._open_servers()
@@ -95,14 +99,25 @@ class Machine:
         self._say("bringing the schema up to date")
         migrate(self.environment["DATABASE_URL"])
         registry = Registry.installed()
+        for name, reason in registry.broken.items():
+            self._say(f"the plug-in {name} is broken: {reason}")
         api, self.api_url = self._listen(self._port)
         self._commands["serve"] = (["serve", "--fd", str(api)], (api,))
-        for number, platform in enumerate(sorted(registry.sandboxes()), start=1):
+        self.environment.setdefault("FINGERPOST_PUBLIC_URL", self.api_url)
+        # A first post is made of examples: a platform that gives none has no part in it.
+        sandboxes = {name: kind for name, kind in registry.sandboxes().items() if registry[name].example("", "")}
+        places: list[int] = []
+        for number, platform in enumerate(sorted(sandboxes), start=1):
             place, url = self._listen(self._port and self._port + number, fallback=True)
             self.sandboxes[platform] = url
-            self._commands[self.name_of(platform)] = (["sandbox", platform, "--fd", str(place)], (place,))
+            places.append(place)
             for host in registry[platform].hosts:
                 self.environment.setdefault(f"FINGERPOST_{platform}_{host.upper()}_URL", url)
+            if (app := sandboxes[platform].app) is not None:
+                self.environment.setdefault(f"FINGERPOST_{platform}_CLIENT_ID", app[0])
+                self.environment.setdefault(f"FINGERPOST_{platform}_CLIENT_SECRET", app[1])
+        handed = [word for place in places for word in ("--fd", str(place))]
+        self._commands[SANDBOXES] = (["sandbox", *self.sandboxes, *handed], tuple(places))
         self._commands["schedule"] = (["schedule"], ())
         self._commands["work"] = (["work"], ())
         self._say("starting the API, a scheduler, a worker and the sandboxes")
@@ -124,7 +139,7 @@ class Machine:
         given["FINGERPOST_STATE"] = str(self._state)
         # A newcomer's own machine may receive webhooks and serve pictures.
         given.setdefault("FINGERPOST_ALLOW_URLS", "loopback")
-        if "FINGERPOST_MASTER_KEYS" not in given:
+        if not given.get("FINGERPOST_MASTER_KEYS") and not given.get("FINGERPOST_MASTER_KEYS_FILE"):
             given["FINGERPOST_MASTER_KEYS"] = kept_secret(self._state / "master.keys", Vault.generate)
         self.logs.mkdir(mode=0o700, exist_ok=True)
 

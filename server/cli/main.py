@@ -17,9 +17,12 @@ OURS = {
     "demo": "server.cli.demo:demo",
     "serve": "server.cli.serve:serve",
     "sandbox": "server.cli.sandbox:sandbox",
+    "listen": "server.cli.listen:listen",
     "migrate": "server.cli.migrate:migrate",
     "keys": "server.cli.keys:keys",
+    "vault": "server.cli.vault:vault",
     "platforms": "server.cli.platforms:platforms",
+    "adapter": "server.cli.adapter:adapter",
 }
 
 

@@ -8,6 +8,8 @@ from uuid import UUID
 
 import httpx
 import msgspec
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
 
 from core.accounts.accounts import Accounts
 from core.accounts.introduction import introduce
@@ -17,8 +19,11 @@ from core.http import open_transport
 from core.post import Channel
 from core.registry import Registry
 from core.settings import Settings
+from core.tenants.keyring import Keyring
+from core.tenants.keys import ApiKeys
 from core.tenants.tenants import Tenants
 from core.vault import Vault
+from core.vault.register import check_keys
 from server.cli.machine import kept_secret
 
 SANDBOX_APP = "sandbox"
@@ -63,12 +68,14 @@ async def welcome(
     settings: Settings, registry: Registry, state: Path, *, api_url: str, sandboxes: Mapping[str, str]
 ) -> Newcomer:
     """Make ready, or find again, what a first request needs."""
+    vault = Vault.parse(settings.master_keys, file=settings.keys_file)
     async with open_pool(settings.database_url, size=2, name="up") as pool:
+        await check_keys(pool, vault)
         tenants = Tenants(pool)
-        accounts = Accounts(pool, Vault.parse(settings.master_keys))
+        accounts = Accounts(pool, vault)
         organization_id = await tenants.organization(ORGANIZATION)
         team_id = (await tenants.team_named(organization_id, TEAM)).id
-        key = await _key(tenants, organization_id, state / "api.key")
+        key = await _key(pool, organization_id, state / "api.key")
         connected: dict[str, SandboxAccount] = {}
         for platform, url in sandboxes.items():
             adapter = registry[platform]
@@ -116,10 +123,13 @@ async def seed(url: str) -> dict[str, Any]:
         return user
 
 
-async def _key(tenants: Tenants, organization_id: UUID, path: Path) -> str:
+async def _key(pool: AsyncConnectionPool[AsyncConnection[Any]], organization_id: UUID, path: Path) -> str:
     kept = await asyncio.to_thread(kept_secret, path, str)
-    if kept and await tenants.authenticate(kept):
+    keyring = Keyring(pool)
+    known = await keyring.authenticate(kept)
+    await keyring.aclose()
+    if known is not None:
         return kept
-    made = await tenants.create_key(organization_id, "made by fingerpost up")
+    made = await ApiKeys(pool).create(organization_id, "made by fingerpost up")
     await asyncio.to_thread(path.write_text, made.secret)
     return made.secret

@@ -22,6 +22,7 @@ def serve(host: str, port: int, fd: int | None) -> None:
     settings = Settings.read()
     configure(settings.log_level)
     registry = Registry.installed()
+    registry.tell_broken()
     settings.refuse_unknown_hosts(registry.values())
     listener = bound(host, port) if fd is None else handed_in(fd)
     answer(settings, registry, listener=listener)

@@ -15,7 +15,7 @@ from core.embedded.state import default_state
 from core.registry import Registry
 from core.settings import Settings
 from server.cli.machine import Machine
-from server.cli.newcomer import Newcomer, seed, welcome
+from server.cli.newcomer import Newcomer, welcome
 from server.cli.options import STATE
 
 
@@ -38,7 +38,7 @@ def up(state: Path | None, host: str, port: int, as_json: bool) -> None:
         registry = Registry.installed()
         newcomer = ready(machine, folder, registry)
         click.echo(msgspec.json.encode(newcomer).decode() if as_json else _words(newcomer, machine, registry))
-        machine.watch(lambda: bool(stopped), lambda name: _settle_again(machine, name))
+        machine.watch(lambda: bool(stopped))
         click.echo("… stopping", err=True)
 
 
@@ -46,13 +46,6 @@ def ready(machine: Machine, state: Path, registry: Registry) -> Newcomer:
     """Make everything that a first request needs."""
     settings = Settings.read(machine.environment)
     return asyncio.run(welcome(settings, registry, state, api_url=machine.api_url, sandboxes=machine.sandboxes))
-
-
-def _settle_again(machine: Machine, name: str) -> None:
-    """A sandbox that starts again knows nobody; its first user is always the same, and so is the token."""
-    for platform, url in machine.sandboxes.items():
-        if name == machine.name_of(platform):
-            asyncio.run(seed(url))
 
 
 def _words(newcomer: Newcomer, machine: Machine, registry: Registry) -> str:

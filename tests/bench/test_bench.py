@@ -12,10 +12,14 @@ from typing import Any
 import pytest
 import uvicorn
 
+from bench.__main__ import BENCHES
+from bench.baselines.models import Post, planned
+from bench.baselines.serving import OPTIONS
+from bench.check import accounts_of, body_of, models_of, platforms
 from bench.place import nowhere
-from bench.plain import OPTIONS
 from bench.results import Goal, compared
 from bench.rounds import interleaved
+from core.check import Facts, check
 from core.registry import Registry
 from core.settings import Settings
 from core.vault import Vault
@@ -25,22 +29,45 @@ ROOT = Path(__file__).parent.parent.parent
 FIELDS = {"name": str, "value": float, "unit": str, "baseline": float, "ratio": float}
 
 
-@pytest.mark.big
-def test_a_quick_run_measures_everything_and_writes_what_can_be_read(tmp_path: Path) -> None:
+UNITS = {
+    "accept": ["/s"] * 3 + ["ms"] * 3,
+    "check": ["/s"] * 2,
+    "governor": ["/s"] * 10,
+    "publish": ["/s", "/s", "ms", "ms", "/s", "MB"],
+    "schedule": ["ms"] * 4 + ["/s"],
+    "webhooks": ["/s", "ms"],
+    "media": ["ms"] * 4,
+    "lists": ["ms"] * 10,
+    "start": ["ms"] * 2,
+}
+"""What each bench measures, in which units."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name == "check" else pytest.param(name, marks=pytest.mark.big) for name in UNITS]
+)
+def test_a_quick_run_measures_everything_and_writes_what_can_be_read(name: str, tmp_path: Path) -> None:
     out = tmp_path / "results" / "quick.json"
-    argv = [sys.executable, "-m", "bench", "--quick", "--out", str(out)]
+    argv = [sys.executable, "-m", "bench", name, "--quick", "--out", str(out)]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     results: list[dict[str, Any]] = json.loads(out.read_text())
-    assert [result["unit"] for result in results] == ["/s", "/s", "ms", "ms", "/s", "ms", "MB"]
+    assert [result["unit"] for result in results] == UNITS[name]
     for result in results:
         assert all(isinstance(result[field], kind) and result[field] for field, kind in FIELDS.items()), result
         assert (result["goal"] is None) == (result["met"] is None)
         assert result["spread"][0] <= result["ratio"] <= result["spread"][1]
-        assert result["name"].split(",")[0] in done.stdout
+        assert result["name"].split(",")[0].split(" ")[0] in done.stdout
         assert result["date"]
         assert result["machine"]["cores"] == len(os.sched_getaffinity(0))
         assert result["versions"]["postgresql"]
+    if any(result["goal"] for result in results):
+        assert out.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+        assert "<svg" in out.with_suffix(".svg").read_text()
+
+
+def test_every_bench_has_a_quick_run() -> None:
+    assert UNITS.keys() == BENCHES.keys()
 
 
 @pytest.mark.parametrize(
@@ -60,6 +87,57 @@ def test_a_result_has_the_medians_of_its_rounds_and_says_whether_the_goal_is_met
     assert (result.value, result.baseline, result.ratio) == (20.0, 10.0, 2.0)
     assert result.spread == (1.0, 3.0)
     assert result.met is met
+    assert result.bound == goal
+
+
+@pytest.mark.parametrize(
+    ("goal", "standing"),
+    [
+        (Goal(of="ratio", sense="≥", bound=4.0), 0.5),
+        (Goal(of="ratio", sense="≤", bound=4.0), 2.0),
+        (Goal(of="value", sense="≥", bound=5.0), 2.0),
+        (Goal(of="value", sense="≤", bound=5.0), 0.5),
+    ],
+)
+def test_a_chart_shows_how_far_from_its_goal_a_result_is(goal: Goal, standing: float) -> None:
+    assert goal.standing(value=10.0, ratio=2.0) == standing
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"title": ""},
+        {"title": "\0"},
+        {"status": "LATER"},
+        {"postDate": "2030-01-01T12:00:00"},
+        {"unknown": 1},
+        {"data": {"ECHO": {"text": "t" * 501}, "PINTEREST": {"boardId": "1", "mediaUrls": ["https://a.example/b"]}}},
+        {"data": {"PINTEREST": {"boardId": "1", "mediaUrls": []}}},
+        {"data": {"PINTEREST": {"mediaUrls": ["https://a.example/b"]}}},
+        {"data": {"PINTEREST": {"boardId": "one", "mediaUrls": ["https://a.example/b"]}}},
+        {"data": {"PINTEREST": {"boardName": "No such board", "mediaUrls": ["https://a.example/b"]}}},
+        {"data": {"PINTEREST": {"boardId": "1", "mediaUrls": ["https://a.example/b"], "link": "ftp://a.example"}}},
+        {"data": {"ELSEWHERE": {}}},
+        {"socialAccountTypes": []},
+    ],
+)
+def test_the_baseline_of_the_check_finds_the_same_posts_sound(change: dict[str, Any]) -> None:
+    adapters = platforms(2)
+    accounts = accounts_of(adapters)
+    body = json.dumps(json.loads(body_of(adapters)) | change)
+    checked = check(json.loads(body), adapters, Facts(accounts=accounts))
+    blocks, models = models_of(adapters, accounts)
+    try:
+        deliveries, warnings = planned(Post.model_validate_json(body), models, blocks)
+    except ValueError:
+        assert checked.report.errors
+    else:
+        assert not checked.report.errors
+        assert [each.account_id for each in deliveries] == [
+            each.account and each.account.id for each in checked.planned
+        ]
+        assert len(warnings) == len(checked.report.warnings)
 
 
 def test_everyone_has_a_turn_in_each_round_and_goes_first_in_turn() -> None:

@@ -13,8 +13,6 @@ TABLE = "FINGERPOST_TEST_TABLE"
 """A file to which each tally is added as a row, if the environment names one."""
 
 ENDED = frozenset({"published", "failed", "cancelled", "needs_review"})
-SHELVES = ("pins", "messages", "posts")
-"""Under which name a sandbox tells what is live there."""
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +35,7 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 def things(here: World) -> list[dict[str, Any]]:
     """What is live on the sandbox."""
     live: Any = here.sandbox.live()
-    return [thing for shelf in SHELVES for thing in live.get(shelf, ())]
+    return list(live[here.sandbox.shelf])
 
 
 def text_of(thing: dict[str, Any]) -> str:

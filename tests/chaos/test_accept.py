@@ -103,7 +103,7 @@ def judge(answers: list[Answer], stored: dict[str, str]) -> None:
 
 
 async def test_an_answer_holds_when_postgresql_is_killed(tmp_path: Path) -> None:
-    await survive(tmp_path, downs=[6.0], seed=1)
+    await survive(tmp_path, downs=[3.0], seed=1)
 
 
 @pytest.mark.big

@@ -17,8 +17,6 @@ from tests.platforms.mute import MuteSandbox
 from tests.platforms.two_phase import TwoPhaseSandbox
 from tests.world import Pool, World, world
 
-pytestmark = pytest.mark.engine
-
 BLOCKED = "select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
 
 

@@ -18,7 +18,6 @@ from tests.fleet import ended, process, running_world, until
 from tests.world import Pool
 
 pytestmark = [
-    pytest.mark.engine,
     pytest.mark.skipif(sys.platform != "linux", reason="the gate reads Linux's table of connections"),
 ]
 
@@ -34,7 +33,7 @@ def large_picture() -> bytes:
 
 async def freeze_at(pool: Pool, folder: Path, database_url: str, redis_url: str, point: Point) -> None:
     """Stop a worker at the point until its delivery has gone out by another's hand; then let it go on."""
-    settings: dict[str, Any] = {"lease": 1.0, "readback": "0.5,1"}
+    settings: dict[str, Any] = {"lease": 1.0, "readback": "0.5,1", "request_seconds": 2.0}
     sandbox = PinterestSandbox(rng=Random(1))
     async with (
         running_world(pool, folder, sandbox, database_url, redis_url, **settings) as (here, environment),

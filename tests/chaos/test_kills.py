@@ -22,7 +22,7 @@ async def survive(
     pool: Pool, folder: Path, database_url: str, redis_url: str, *, deliveries: int, kills: int, seed: int
 ) -> None:
     sandbox = PinterestSandbox(rng=random.Random(seed), limits=BOUNDLESS)
-    settings: dict[str, Any] = {"lease": 3.0, "readback": "1,2,4,8", "in_flight": 12}
+    settings: dict[str, Any] = {"lease": 3.0, "readback": "1,2,4,8", "request_seconds": 2.0, "in_flight": 12}
     async with running_world(pool, folder, sandbox, database_url, redis_url, **settings) as (here, environment):
         await here.fault("POST /v5/pins", "slow", seconds=0.1)
         await here.fill(deliveries)

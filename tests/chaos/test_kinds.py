@@ -1,66 +1,28 @@
 """What each kind of certainty promises, under kills and under faults of every sort."""
 
 import asyncio
-import sys
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import msgspec
 import pytest
 
 from adapters.echo.sandbox import EchoSandbox
 from core.errors import Conflict
 from core.ledger.control import Control
-from core.registry import Registry
 from core.retry import Policy
-from core.sandbox import Sandbox
+from tests.chaos.kinds import KINDS, PLATFORMS, STORM, Kind, every, strangers
 from tests.chaos.tally import Tally, all_out, record, tally, things
 from tests.fleet import Fleet, ended, process, running_world, until
-from tests.platforms import mute, two_phase
-from tests.platforms.mute import MuteSandbox
-from tests.platforms.two_phase import TwoPhaseSandbox
 from tests.world import Clock, Pool, World, world
-
-pytestmark = pytest.mark.engine
-
-
-class Kind(msgspec.Struct, frozen=True, kw_only=True):
-    """A platform of one kind, its create, and what of that kind's reads can be disturbed."""
-
-    sandbox: type[Sandbox]
-    create: str
-    read: str
-
-
-KINDS = {
-    "key": Kind(sandbox=EchoSandbox, create="POST /messages", read="GET /me"),
-    "two-phase": Kind(sandbox=TwoPhaseSandbox, create="POST /containers/{id}/publish", read="GET /containers/{id}"),
-    "none": Kind(sandbox=MuteSandbox, create="POST /hook", read="GET /hook"),
-}
 
 PATIENT = Policy(attempts=1000)
 """So that what is failed is what the platform has refused, and not what met the storm five times."""
 
-STORM: dict[str, dict[str, Any]] = {
-    "error_after": {"status": 500},
-    "error": {"status": 503},
-    "reset_after": {},
-    "reset_before": {},
-    "hang_after": {"seconds": 60},
-    "garbage": {},
-}
-"""Everything that may happen to a call, before its work is done and after."""
-
-
-def every() -> Registry:
-    installed = Registry.installed()
-    return Registry({"two-phase": two_phase, "mute": mute, "echo": sys.modules[type(installed["ECHO"]).__module__]})
-
 
 def kept(kind: str, found: Tally, deliveries: int) -> bool:
     """Whether a kind has kept its promise: one of each, or where nobody can look, never more than one."""
-    if kind != "none":
+    if not PLATFORMS[kind].reviews:
         return found == all_out(deliveries)
     whole = Tally(deliveries=deliveries, live=found.live, failed=found.failed, in_review=found.in_review)
     out = found.deliveries - found.failed - found.in_review
@@ -74,10 +36,10 @@ async def storm(here: World, kind: Kind, *, probability: float, times: int) -> N
 
 
 async def weather_a_storm(pool: Pool, folder: Path, kind: str, *, deliveries: int, seed: int) -> None:
-    sandbox = KINDS[kind].sandbox(rng=Random(seed), clock=Clock())
+    sandbox = PLATFORMS[kind].sandbox(rng=Random(seed), clock=Clock())
     settings: dict[str, Any] = {"readback": "1,2,4,8", "request_seconds": 0.3, "lease": 5.0}
     async with world(pool, folder, sandbox, registry=every(), policy=PATIENT, **settings) as here:
-        await storm(here, KINDS[kind], probability=0.1, times=deliveries // 4)
+        await storm(here, PLATFORMS[kind], probability=0.1, times=deliveries // 4)
         await here.fill(deliveries)
         await here.to_the_end()
         found = await tally(here)
@@ -85,13 +47,13 @@ async def weather_a_storm(pool: Pool, folder: Path, kind: str, *, deliveries: in
     assert kept(kind, found, deliveries), found
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLATFORMS)
 async def test_a_storm_leaves_the_promise_of_each_kind(pool: Pool, tmp_path: Path, kind: str) -> None:
-    await weather_a_storm(pool, tmp_path, kind, deliveries=40, seed=1)
+    await weather_a_storm(pool, tmp_path, kind, deliveries=24, seed=1)
 
 
 @pytest.mark.big
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLATFORMS)
 async def test_a_long_storm_leaves_the_promise_of_each_kind(pool: Pool, tmp_path: Path, kind: str) -> None:
     await weather_a_storm(pool, tmp_path, kind, deliveries=1000, seed=7)
 
@@ -127,26 +89,17 @@ async def test_what_may_be_live_is_not_said_to_be_too_late(pool: Pool, tmp_path:
         assert delivery["state"] == "needs_review"
 
 
-def strangers(folder: Path) -> dict[str, str]:
-    """An environment in which processes of ours find the tests' adapters installed, as they find a stranger's."""
-    info = folder / "site" / "strangers-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: strangers\nVersion: 1.0\n")
-    points = ("two-phase = tests.platforms.two_phase", "mute = tests.platforms.mute")
-    (info / "entry_points.txt").write_text("\n".join(["[fingerpost.adapters]", *points, ""]))
-    return {"PYTHONPATH": str(info.parent)}
-
-
 async def kill_amid(
     pool: Pool, folder: Path, database_url: str, redis_url: str, kind: str, *, deliveries: int, kills: int, seed: int
 ) -> None:
     """kill -9 of workers while every tenth create has an unclear answer."""
-    sandbox = KINDS[kind].sandbox(rng=Random(seed))
-    settings: dict[str, Any] = {"lease": 3.0, "readback": "1,2,4,8", "in_flight": 12, "registry": every()}
-    async with running_world(pool, folder, sandbox, database_url, redis_url, **settings) as (here, environment):
+    sandbox = PLATFORMS[kind].sandbox(rng=Random(seed))
+    settings: dict[str, Any] = {"lease": 3.0, "readback": "1,2,4,8", "request_seconds": 2.0, "in_flight": 12}
+    around = running_world(pool, folder, sandbox, database_url, redis_url, registry=every(), **settings)
+    async with around as (here, environment):
         for fault in ("error_after", "reset_after"):
-            await here.fault(KINDS[kind].create, fault, probability=0.05, times=deliveries // 20, status=500)
-        await here.fault(KINDS[kind].create, "slow", seconds=0.1)
+            await here.fault(PLATFORMS[kind].create, fault, probability=0.05, times=deliveries // 20, status=500)
+        await here.fault(PLATFORMS[kind].create, "slow", seconds=0.1)
         await here.fill(deliveries)
         log = folder / "log"
         environment |= strangers(folder)
@@ -173,7 +126,7 @@ async def test_kills_leave_what_nobody_can_look_up_to_a_person(
 
 
 @pytest.mark.big
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", PLATFORMS)
 async def test_many_kills_leave_the_promise_of_each_kind(
     pool: Pool, tmp_path: Path, database_url: str, redis_url: str, kind: str
 ) -> None:

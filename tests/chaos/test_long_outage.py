@@ -14,8 +14,6 @@ from tests.chaos.tally import all_out, record, tally
 from tests.chaos.test_kills import BOUNDLESS
 from tests.world import Clock, Pool, World, world
 
-pytestmark = pytest.mark.engine
-
 HOUR = 3600.0
 DOWN: dict[str, dict[str, Any]] = {
     "503 to everything": {"kind": "error", "status": 503},

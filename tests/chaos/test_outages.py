@@ -28,7 +28,7 @@ async def survive(
     async with ground(folder) as below, open_pool(below.servers.database_url, size=4, name="test") as pool:
         urls = (below.servers.database_url, below.servers.redis_url)
         sandbox = PinterestSandbox(rng=random.Random(1), limits=BOUNDLESS)
-        settings: dict[str, Any] = {"lease": 3.0, "readback": "1,2,4", "in_flight": 8}
+        settings: dict[str, Any] = {"lease": 3.0, "readback": "1,2,4", "request_seconds": 2.0, "in_flight": 8}
         async with running_world(pool, folder / "state", sandbox, *urls, **settings) as (here, environment):
             await here.fault(CREATE, "slow", seconds=0.2)
             await here.fill(deliveries)
@@ -74,7 +74,7 @@ async def freeze(
     pool: Pool, folder: Path, database_url: str, redis_url: str, *, deliveries: int, freezes: int, seed: int
 ) -> None:
     sandbox = PinterestSandbox(rng=random.Random(seed), limits=BOUNDLESS)
-    settings: dict[str, Any] = {"lease": 1.0, "readback": "1,2,4", "in_flight": 8}
+    settings: dict[str, Any] = {"lease": 1.0, "readback": "1,2,4", "request_seconds": 2.0, "in_flight": 8}
     async with running_world(pool, folder, sandbox, database_url, redis_url, **settings) as (here, environment):
         await here.fault(CREATE, "slow", seconds=0.2)
         await here.fill(deliveries)

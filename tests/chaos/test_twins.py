@@ -15,8 +15,6 @@ from tests.chaos.test_unclear import CREATE, SOON
 from tests.fleet import until
 from tests.world import Clock, Pool, World, world
 
-pytestmark = pytest.mark.engine
-
 FATES: dict[str, dict[str, Any] | None] = {
     "fine": None,
     "500 after": {"kind": "error_after", "status": 500},

@@ -16,8 +16,6 @@ from tests.chaos.test_kills import BOUNDLESS
 from tests.chaos.test_unclear import CREATE, SOON
 from tests.world import Clock, Pool, World, world
 
-pytestmark = pytest.mark.engine
-
 WEATHERS: dict[str, dict[str, Any]] = {
     "clock 30 s ahead": {"clockOffset": 30},
     "clock 30 s behind": {"clockOffset": -30},
@@ -83,3 +81,28 @@ async def test_everything_goes_out_once_in_any_weather(pool: Pool, tmp_path: Pat
 @pytest.mark.parametrize("weather", WEATHERS)
 async def test_very_much_goes_out_once_in_any_weather(pool: Pool, tmp_path: Path, weather: str) -> None:
     await weathered(pool, tmp_path, weather, deliveries=400, seed=7)
+
+
+async def test_a_likeness_is_left_to_whom_it_may_be_exactly(pool: Pool, tmp_path: Path) -> None:
+    sandbox = PinterestSandbox(rng=Random(1), clock=Clock())
+    async with world(pool, tmp_path, sandbox, readback="1,2", request_seconds=0.3) as here:
+        await here.weather(trimTexts=25)
+        await here.fault(CREATE, "reset_before", match={"nth": 1})
+        await here.fault(CREATE, "reset_after", match={"nth": 2})
+        longer = await here.say("The best of all mornings, and more of it")
+        await here.work()
+        await here.travel(1.1)
+        await here.work()
+        short = await here.say("The best of all mornings,")
+        await here.work()
+        await here.travel(1.1)
+        (last, first) = await here.ledger.take("PINTEREST", 2)
+        assert (last.post_id, last.looks, first.post_id, first.looks) == (longer.id, 1, short.id, 0)
+        await here.publisher.carry_out(last)
+        assert (await here.delivery(longer))["state"] == "unconfirmed", "it may be exactly the other's"
+        await here.publisher.carry_out(first)
+        await here.to_the_end()
+        (pin,) = await here.rows("select external_id from deliveries where post_id = %s", short.id)
+        assert pin["external_id"] == things(here)[0]["id"]
+        assert sorted(row["state"] for row in await here.rows("select state from deliveries")) == ["published"] * 2
+        assert len(things(here)) == 2

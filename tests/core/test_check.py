@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,7 +11,9 @@ from msgspec import Meta
 
 from core.adapter import Adapter, Fill, Profile, Published
 from core.check import Checked, Facts, check, named_uploads
-from core.limits import Limits, MediaLimits
+from core.describe import schema
+from core.drafting import Shared, drafted
+from core.limits import FileLimits, Limits, MediaLimits, TextLimit
 from core.post import Account, Block, Draft, Media
 from core.rules import rule
 from core.session import Session
@@ -28,12 +31,13 @@ class Board(Adapter[Note]):
     limits = Limits(
         media=MediaLimits(
             count=(1, 2),
-            kinds=("image",),
-            mimes=("image/png",),
-            bytes_max=1000,
-            pixels_min=(10, 10),
-            pixels_advised=(100, 100),
-            ratio=(0.5, 2.0),
+            image=FileLimits(
+                mimes=("image/png",),
+                bytes_max=1000,
+                pixels_min=(10, 10),
+                pixels_advised=(100, 100),
+                ratio=(0.5, 2.0),
+            ),
         )
     )
     fills = (
@@ -57,12 +61,45 @@ class Board(Adapter[Note]):
         raise NotImplementedError
 
 
+class Short(Block, frozen=True, kw_only=True):
+    words: str | None = None
+    more: list[str] = []
+
+
+class Counted(Adapter[Short]):
+    """Counts two ways, takes media by URL alone, and allows each account what its facts say."""
+
+    platform, label, certainty = "COUNTED", "Counted", "none"
+    hosts = {"api": "http://127.0.0.1:1"}
+    limits = Limits(
+        texts=(
+            TextLimit(field="words", most=5, counter="graphemes"),
+            TextLimit(field="words", most=30, counter="bytes"),
+            TextLimit(field="more", most=5, counter="graphemes"),
+        ),
+        media=MediaLimits(count=(0, 1), by="url", image=FileLimits()),
+    )
+    fills = (Fill(field="words", source="text"),)
+
+    def limits_of(self, account: Account | None) -> Limits:
+        if account is None:
+            return self.limits
+        (own,) = self.limits.of_text("more")
+        return msgspec.structs.replace(self.limits, texts=(own, TextLimit(field="words", **account.facts)))
+
+    async def publish(self, draft: Draft[Short], session: Session) -> Published:
+        raise NotImplementedError
+
+    async def profile(self, session: Session) -> Profile:
+        raise NotImplementedError
+
+
 class Silent(Board):
     platform = "SILENT"
     limits = Limits()
 
 
-ADAPTERS = {"BOARD": Board(), "SILENT": Silent()}
+ADAPTERS: dict[str, Adapter[Any]] = {"BOARD": Board(), "SILENT": Silent(), "COUNTED": Counted()}
 ANNA = Account(id="a1", platform="BOARD", username="anna", external_user="1")
 BERT = Account(id="a2", platform="BOARD", username="bert", external_user="2")
 CARL = Account(id="a3", platform="SILENT", username="carl", external_user="3")
@@ -203,8 +240,9 @@ def test_a_fault_of_a_block_that_goes_to_several_accounts_is_told_once() -> None
         ({"width": 90, "height": 100}, {("media_small?", "data.BOARD.uploadIds.0")}),
         ({"width": 9, "height": 10}, {("media_too_small", "data.BOARD.uploadIds.0")}),
         ({"width": 100, "height": 300}, {("media_ratio", "data.BOARD.uploadIds.0")}),
-        ({"bytes": 1001}, {("media_too_large", "data.BOARD.uploadIds.0")}),
-        ({"mime": "image/gif"}, {("media_type", "data.BOARD.uploadIds.0")}),
+        ({"bytes": 1001}, {("media_fitted?", "data.BOARD.uploadIds.0")}),
+        ({"mime": "image/gif"}, {("media_fitted?", "data.BOARD.uploadIds.0")}),
+        ({"mime": "image/tiff"}, {("media_type", "data.BOARD.uploadIds.0")}),
         ({"kind": "video", "mime": "video/mp4"}, {("media_kind", "data.BOARD.uploadIds.0")}),
     ],
 )
@@ -279,3 +317,87 @@ def test_no_value_anywhere_makes_it_raise(changes: dict[str, Any]) -> None:
 @given(st.sampled_from(["text", "link", "tag", "uploadIds", "mediaUrls", "socialAccountIds"]), JSON)
 def test_no_value_in_a_block_makes_it_raise(field: str, value: Any) -> None:
     checked(block(**{field: value}))
+
+
+def counted(facts: dict[str, Any] | None = None, **changes: Any) -> Checked:
+    accounts = [Account(id="a4", platform="COUNTED", username="dora", external_user="4", facts=facts)] if facts else []
+    return checked(request(socialAccountTypes=["COUNTED"], data={}) | changes, accounts)
+
+
+def test_several_limits_of_a_text_are_told_where_the_text_stands() -> None:
+    assert told(counted(text="12345")) == {("no_account", "data.COUNTED")}
+    assert told(counted(text="123456")) == {("no_account", "data.COUNTED"), ("too_long", "text")}
+    found = counted(data={"COUNTED": {"words": "👨‍👩‍👧‍👦" * 2, "more": ["12345", "123456"]}})
+    assert told(found) == {
+        ("no_account", "data.COUNTED"),
+        ("too_long", "data.COUNTED.words"),
+        ("too_long", "data.COUNTED.more.1"),
+    }
+
+
+def test_an_account_may_have_limits_of_its_own() -> None:
+    assert told(counted({"most": 6}, text="123456")) == set()
+    assert told(counted({"most": 2}, text="123")) == {("too_long", "text")}
+    assert told(counted({"most": 23, "counter": "fediverse"}, text=f"https://x.example/{'a' * 40}")) == set()
+
+
+def test_a_platform_that_fetches_by_itself_needs_a_public_file() -> None:
+    assert told(counted({"most": 6}, text="1", uploadIds=["u1"])) == {("media_not_public", "data.COUNTED.uploadIds.0")}
+    assert told(counted({"most": 6}, text="1", mediaUrls=["https://x.example/p.png"])) == set()
+
+
+def test_the_schema_says_what_it_can_of_a_texts_limits() -> None:
+    words = schema(Counted())["properties"]["words"]["anyOf"][0]
+    assert words["maxLength"] == 30
+    assert words["x-text-limits"] == [
+        {"counter": "graphemes", "most": 5, "url": 23},
+        {"counter": "bytes", "most": 30, "url": 23},
+    ]
+    assert "maxLength" not in schema(Counted())["properties"]["more"]["items"]
+
+
+LONG = "One two three four five six seven"
+
+
+def test_a_shared_text_is_cut_where_that_is_asked_for() -> None:
+    picture = {"BOARD": {"mediaUrls": ["https://example.com/p"]}}
+    assert told(checked(request(text=LONG, data=picture))) == {("too_long", "text")}
+    found = checked(request(text=LONG, data=picture, adapt="shorten"))
+    assert told(found) == {("shortened?", "data.BOARD.text")}
+    (planned,) = found.planned
+    assert planned.draft is not None
+    assert planned.draft.block.text == planned.block["text"] == "One two three four…"
+    again = drafted(
+        Board(),
+        Shared.of(request(text=LONG, adapt="shorten")),
+        planned.block,
+        path=("data", "BOARD"),
+        account=ANNA,
+        uploads={},
+    )
+    assert again.draft == planned.draft
+
+
+def test_only_the_shared_text_is_cut_and_only_where_it_is_too_long() -> None:
+    own = {"BOARD": {"text": LONG, "mediaUrls": ["https://example.com/p"]}}
+    assert told(checked(request(text=LONG, data=own, adapt="shorten"))) == {("too_long", "data.BOARD.text")}
+    short = {"BOARD": {"mediaUrls": ["https://example.com/p"]}}
+    assert told(checked(request(text="Short", data=short, adapt="shorten"))) == set()
+    assert told(checked(request(text="Short", data=short, adapt="cut"))) == {("not_a_choice", "adapt")}
+
+
+URL = f"https://x.example/{'a' * 40}"
+
+
+@pytest.mark.parametrize(
+    ("most", "counter", "text", "cut"),
+    [(2, "graphemes", "👨‍👩‍👧‍👦" * 9, "👨‍👩‍👧‍👦…"), (27, "fediverse", f"Eh {URL} and more of it", f"Eh {URL}…")],
+)
+def test_a_text_is_cut_by_the_count_of_the_platform_and_the_limits_of_the_account(
+    most: int, counter: str, text: str, cut: str
+) -> None:
+    found = counted({"most": most, "counter": counter}, text=text, adapt="shorten")
+    assert told(found) == {("shortened?", "data.COUNTED.words")}
+    (planned,) = found.planned
+    assert planned.draft is not None
+    assert planned.draft.block.words == cut

@@ -3,8 +3,11 @@
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 from adapters import echo, pinterest
 from adapters.echo import Echo, EchoBlock
+from core.connect import Field, Form, OAuth
 from core.describe import describe
 from core.registry import Registry
 from fingerpost import Adapter, Profile, Published, Session, hookimpl
@@ -61,5 +64,30 @@ def test_every_rule_has_words_and_a_platform_s_name() -> None:
         for rule in adapter.rules:
             assert rule.id.startswith(f"{name.lower()}.")
             assert rule.says
-            fields = describe(adapter)["fields"]
+            fields = describe(adapter).fields
             assert set(rule.at) <= set(fields)
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        OAuth(authorize_url="{web}/oauth", token_url="{api}/t", scopes=()),
+        OAuth(authorize_url="{api}/oauth", token_url="{}/t", scopes=()),
+        Form(fields=()),
+        Form(fields=(Field(name="a", label="A"), Field(name="a", label="B"))),
+        Form(fields=(Field(name="state", label="A"),)),
+    ],
+)
+def test_a_way_of_connecting_that_cannot_be_gone_is_named(way: OAuth | Form) -> None:
+    class Stuck(Echo):
+        platform = "STUCK"
+        connect = way  # type: ignore[assignment]  # any way may be declared
+
+    class Plugin:
+        @hookimpl
+        def fingerpost_adapters(self) -> list[Stuck]:
+            return [Stuck()]
+
+    registry = Registry({"stuck": Plugin()})
+    assert "STUCK" not in registry
+    assert "Stuck" in registry.broken["stuck"]

@@ -12,7 +12,7 @@ from adapters.echo.sandbox import EchoSandbox
 from core.clock import Deadline
 from core.errors import BrokenAdapter, NotAuthorized, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from core.http import open_transport
-from core.post import Account
+from core.post import Account, Media
 from core.sandbox import RunningSandbox, running
 from core.session import Session
 
@@ -24,6 +24,7 @@ class Notebook:
         self.seconds = seconds
         self.armed: list[str] = []
         self.answers: dict[str, Any] = {}
+        self.holds = 0
 
     async def arm(self, name: str, answers: dict[str, Any]) -> Deadline:
         self.armed.append(name)
@@ -32,6 +33,13 @@ class Notebook:
 
     async def remember(self, answers: dict[str, Any]) -> None:
         self.answers |= answers
+
+    async def hold(self) -> None:
+        self.holds += 1
+
+
+def no_file(media: Media) -> Any:
+    raise AssertionError(media)
 
 
 @pytest.fixture
@@ -48,9 +56,6 @@ async def transport() -> AsyncIterator[httpx.AsyncBaseTransport]:
 
 
 def session(url: str, transport: httpx.AsyncBaseTransport, journal: Notebook, **steps: Any) -> Session:
-    async def nothing(upload_id: str) -> bytes:
-        raise AssertionError(upload_id)
-
     return Session(
         Echo(),
         account=Account(id="a", platform="ECHO", username="u", external_user="u"),
@@ -60,7 +65,7 @@ def session(url: str, transport: httpx.AsyncBaseTransport, journal: Notebook, **
         transport=transport,
         journal=journal,
         steps=steps,
-        read_upload=nothing,
+        open_file=no_file,
     )
 
 

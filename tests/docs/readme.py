@@ -11,7 +11,8 @@ _CHANGING = {
     r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}": "<uuid>",
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)": "<date>",
     r"127\.0\.0\.1:\d+": "<address>",
-    r"\b\d{18}\b": "<id>",
+    r"\b\d{16,19}\b": "<id>",
+    r"\b3[a-z2-7]{12}\b": "<key of a record>",
     r" +\d+\.\d\d s\b": "<elapsed>",
     r"(?m)^  logs {8}.+/logs$": "<logs>",
 }

@@ -11,11 +11,13 @@ import pytest
 from psycopg_pool import AsyncConnectionPool
 
 from core import hook
+from core.events.kinds import KINDS
 from core.ledger.states import State
 from core.registry import Registry
-from core.settings import Settings, variable
-from core.webhooks.event_types import EVENT_TYPES
+from core.settings import API_KEY, Settings, variable
+from docs.bundle_social import statuses
 from docs.errors import classes, refusals
+from docs.generate import served
 from docs.words import GROUPS, STATES
 from tests.docs.codes import codes_in_source
 from tests.docs.readme import ROOT
@@ -24,6 +26,11 @@ from tests.server.cli.test_commands import commands
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 MARK = "Written by `make docs`"
+MISSING = {
+    *("analyticsGetPostAnalytics", "analyticsGetBulkPostAnalytics", "analyticsGetSocialAccountAnalytics"),
+    *("miscPinterestDeletePin", "miscPinterestEditPin"),
+}
+"""Calls of the vendor's that are not there at all, so far."""
 DOCUMENTED = {code for group in GROUPS for code in group.codes}
 
 
@@ -45,6 +52,19 @@ def test_the_generated_pages_are_fresh(written: Path) -> None:
         assert path.read_text(encoding="utf-8") == page(str(name)), f"docs/{name} is stale; run `make docs`"
 
 
+def test_what_the_server_shows_of_the_handbook_is_fresh(written: Path) -> None:
+    for name in served():
+        assert (written / name).read_text(encoding="utf-8") == (ROOT / name).read_text(encoding="utf-8"), name
+
+
+def test_every_call_of_the_vendor_is_served_refused_with_a_reason_or_named_as_missing() -> None:
+    told = statuses(Registry.installed())
+    assert len(told) == 58
+    missing = {call.name for call, word in told.items() if word == "not there"}
+    assert missing <= MISSING, "this was there before"
+    assert all(word == "served" or len(word) > 20 or word == "not there" for word in told.values())
+
+
 def test_no_generated_page_is_left_over(written: Path) -> None:
     marked = {path.relative_to(DOCS) for path in DOCS.rglob("*.md") if MARK in path.read_text(encoding="utf-8")}
     assert marked == {path.relative_to(written) for path in written.rglob("*.md")}
@@ -53,15 +73,19 @@ def test_no_generated_page_is_left_over(written: Path) -> None:
 def test_every_setting_stands_in_the_handbook() -> None:
     text = page("settings.md")
     for field in msgspec.structs.fields(Settings):
-        assert field.name == "hosts" or f"`{variable(field.name)}`" in text
+        assert field.name in ("hosts", "allowances", "apps") or f"`{variable(field.name)}`" in text
     for name, adapter in Registry.installed().items():
         for host in adapter.hosts:
             assert f"`FINGERPOST_{name}_{host.upper()}_URL`" in text
+        assert (f"`FINGERPOST_{name}_TIER`" in text) == bool(adapter.tiers)
+        assert (f"`FINGERPOST_{name}_SHARE`" in text) == bool(adapter.quotas)
 
 
 def test_every_variable_that_the_prose_names_is_a_setting() -> None:
     hosts = {f"FINGERPOST_{n}_{h.upper()}_URL" for n, a in Registry.installed().items() for h in a.hosts}
-    known = {variable(field.name) for field in msgspec.structs.fields(Settings)} | hosts
+    allowances = {f"FINGERPOST_{name}_{of}" for name in Registry.installed() for of in ("TIER", "SHARE")}
+    apps = {f"FINGERPOST_{n}_CLIENT_{w}" for n in Registry.installed() for w in ("ID", "SECRET")}
+    known = {variable(field.name) for field in msgspec.structs.fields(Settings)} | hosts | allowances | apps | {API_KEY}
     for path in PAGES:
         for name in re.findall(r"\bFINGERPOST_[A-Z_]+[A-Z]\b", path.read_text(encoding="utf-8")):
             assert name in known or name.startswith("FINGERPOST_TEST_"), f"{path.name} names {name}"
@@ -111,9 +135,11 @@ def test_every_hook_stands_in_the_handbook() -> None:
 
 
 def test_every_event_stands_in_the_handbook() -> None:
-    text = page("states.md") + (ROOT / "README.md").read_text(encoding="utf-8")
-    for name in EVENT_TYPES:
-        assert f"`{name}`" in text
+    text = page("events.md")
+    for kind in KINDS:
+        assert f"| `{kind.type}` |" in text
+        for name in kind.data.__struct_encode_fields__:
+            assert f"| `{name}` |" in text
 
 
 async def test_the_words_of_a_post_are_those_of_the_database(pool: AsyncConnectionPool[Any]) -> None:

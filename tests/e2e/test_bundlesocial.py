@@ -3,8 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,27 +11,20 @@ import httpx
 import pytest
 from PIL import Image
 
+from core.registry import Registry
+from docs.bundle_social import statuses
+from tests.e2e.node import answer_of, compiles, installed
 from tests.server.cli.running import Client, said, up
 
 pytestmark = pytest.mark.e2e
 
 PROGRAM = Path(__file__).parent / "bundlesocial"
-SECONDS = 240
 
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program with its package installed, in a folder of its own."""
-    if shutil.which("npm") is None:
-        if os.environ.get("CI"):
-            pytest.fail("npm is missing, and CI has to have it")
-        pytest.skip("npm is not installed")
-    folder = tmp_path_factory.mktemp("bundlesocial") / "program"
-    shutil.copytree(PROGRAM, folder, ignore=shutil.ignore_patterns("node_modules"))
-    install = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    done = subprocess.run(install, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
-    assert done.returncode == 0, done.stderr
-    return folder
+    return installed(PROGRAM, tmp_path_factory.mktemp("bundlesocial") / "program")
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +37,9 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 @pytest.fixture(scope="module")
 def seen(program: Path, client: Client) -> dict[str, Any]:
     """What the program saw."""
-    picture = program / "picture.png"
-    Image.new("RGB", (600, 900), "teal").save(picture)
+    pictures = {name: program / f"{name}.png" for name in ("PICTURE", "SECOND", "THIRD")}
+    for place, picture in enumerate(pictures.values()):
+        Image.new("RGB", (600, 900), ("teal", "tan", "tomato")[place]).save(picture)
     state = httpx.get(f"{client.sandbox['url']}/_sandbox/state", trust_env=False).json()
     (board,) = [board["name"] for board in state["boards"] if board["id"] == client.sandbox["boardId"]]
     surroundings = {
@@ -56,20 +48,10 @@ def seen(program: Path, client: Client) -> dict[str, Any]:
         "KEY": client.said["apiKey"],
         "TEAM_ID": client.said["teamId"],
         "BOARD_NAME": board,
-        "PICTURE": str(picture),
+        **{name: str(picture) for name, picture in pictures.items()},
         "PICTURE_URL": f"{client.sandbox['url']}/_sandbox/picture.png",
     }
-    done = subprocess.run(
-        ["node", "program.mjs"],
-        cwd=program,
-        env=surroundings,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer: dict[str, Any] = answer_of(program, surroundings)
     return answer
 
 
@@ -94,7 +76,7 @@ def test_the_uploaded_file_is_what_is_live(program: Path, seen: dict[str, Any], 
     assert upload["id"] != fetched["id"]
     assert [held["uploadId"] for held in seen["post"]["uploads"]] == [upload["id"]]
     ((picture,),) = [pin["pictures"] for pin in client.live()]
-    assert picture["sha256"] == hashlib.sha256((program / "picture.png").read_bytes()).hexdigest()
+    assert picture["sha256"] == hashlib.sha256((program / "PICTURE.png").read_bytes()).hexdigest()
 
 
 def test_a_refusal_is_the_packages_own_error_with_every_fault(seen: dict[str, Any]) -> None:
@@ -114,5 +96,66 @@ def test_a_post_that_waits_is_moved_and_deleted_and_one_that_is_live_is_not_retr
     assert seen["again"] == {"name": "ApiError", "status": 409}
 
 
+def test_a_draft_is_found_finished_and_scheduled_and_what_is_live_is_not_changed(seen: dict[str, Any]) -> None:
+    assert seen["drafts"] == [seen["draft"]]
+    assert seen["finished"] == {"status": "SCHEDULED", "title": "A finished thought", "referenceKey": "thought/1"}
+    assert seen["tooSoon"] == {"status": 400, "codes": ["media_missing"]}
+    assert seen["tooLate"]["status"] == 409
+    assert "published" in seen["tooLate"]["message"]
+
+
+def test_the_answers_are_what_the_packages_types_say(program: Path, seen: dict[str, Any]) -> None:
+    lines = ["declare function fits<T>(): <U extends T>(answer: U) => void;"]
+    # Of the health call the type names the vendor's own platforms, each of them; ours names those that are served.
+    answers = {name: answer for name, answer in seen["answers"].items() if name != "AppGetHealth"}
+    for name, answer in answers.items():
+        lines.append(f"import type {{ {name}Response }} from 'bundlesocial';")
+        lines.append(f"fits<{name}Response>()({json.dumps(answer)});")
+    compiles(program, "\n".join(lines))
+
+
+def test_every_call_that_is_served_is_called(seen: dict[str, Any]) -> None:
+    served = {call.name for call, word in statuses(Registry.installed()).items() if word == "served"}
+    assert served - set(seen["called"]) == set()
+
+
 def test_the_health_call_answers(seen: dict[str, Any]) -> None:
     assert seen["health"] == "ok"
+
+
+def test_teams_are_made_changed_found_and_deleted(seen: dict[str, Any], client: Client) -> None:
+    assert seen["organization"] == {"id": client.said["organizationId"], "teams": [client.said["teamId"]]}
+    assert seen["teams"] == {"made": "Spring", "renamed": "Summer", "found": 1, "gone": True}
+    assert "PINTEREST" in seen["accounts"]
+    assert seen["usage"] == {"used": 0, "limit": 2**53 - 1, "remaining": 2**53 - 1}
+
+
+def test_accounts_are_found_looked_after_and_connected(seen: dict[str, Any], client: Client) -> None:
+    account = seen["account"]
+    assert (account["id"], account["type"]) == (client.sandbox["socialAccountId"], "PINTEREST")
+    assert set(account["boards"]) == {"Inspiration", "Recipes", "Travel"}
+    assert seen["looks"] == [True, True, True]
+    assert seen["reconnected"] == [0, 0]
+    for link in seen["links"]:
+        assert link.startswith(f"{client.said['apiUrl']}/connect/")
+        assert httpx.get(link, trust_env=False).status_code in (200, 303)
+
+
+def test_accounts_are_copied_and_disconnected_and_have_no_channel_where_posts_name_theirs(seen: dict[str, Any]) -> None:
+    assert seen["copied"] == [1, 409, 409, True]
+
+
+def test_uploads_come_in_two_steps_are_listed_and_thrown_away(seen: dict[str, Any]) -> None:
+    sent, held = seen["large"]["sizes"]
+    assert sent == held
+    assert seen["large"]["held"] >= 3
+    assert seen["thrown"] == [True, [True]]
+    assert seen["usages"][0] == ["number", 2**53 - 1]
+    assert seen["daily"]
+
+
+def test_figures_are_read_of_the_post_and_of_the_account(seen: dict[str, Any]) -> None:
+    assert seen["figures"] == [seen["created"]["id"], seen["pin"]["id"], True]
+    assert seen["many"] == [[seen["created"]["id"], 1]]
+    assert seen["ofAccount"] == [seen["account"]["id"], 1]
+    assert seen["forced"] == 501

@@ -8,14 +8,28 @@ from typing import Annotated, Any
 from aiohttp import web
 from msgspec import Meta
 
-from fingerpost import Adapter, Block, Draft, Fill, Profile, Published, Sandbox, Seed, Session, hookimpl, json_answer
+from fingerpost import (
+    Adapter,
+    Block,
+    Draft,
+    Field,
+    Fill,
+    Form,
+    Profile,
+    Published,
+    Sandbox,
+    Seed,
+    Session,
+    hookimpl,
+    json_answer,
+)
 
 LONGEST = 200
 """Characters of one message; a longer text goes out in several."""
 
 
 class MuteBlock(Block, frozen=True, kw_only=True):
-    text: Annotated[str, Meta(min_length=1, max_length=1000)]
+    text: Annotated[str, Meta(min_length=1, description="What is said.")]
 
 
 class Mute(Adapter[MuteBlock]):
@@ -24,6 +38,9 @@ class Mute(Adapter[MuteBlock]):
     platform, label, certainty = "MUTE", "Mute", "none"
     hosts = {"api": "http://127.0.0.1:4021"}
     fills = (Fill(field="text", source="text"),)
+    connect = Form(fields=(Field(name="hook", label="Name of the hook"),))
+    rehearsal = {"POST /hook": {"id": "<the message's id>"}}
+    sandbox = "tests.platforms.mute:MuteSandbox"
 
     async def publish(self, draft: Draft[MuteBlock], session: Session) -> Published:
         text = draft.block.text
@@ -46,6 +63,7 @@ class MuteSandbox(Sandbox):
     """`POST /hook` makes a message, `GET /hook` tells the hook's name; a token is that name."""
 
     platform = "MUTE"
+    shelf = "messages"
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -67,6 +85,8 @@ class MuteSandbox(Sandbox):
 
     async def _hear(self, request: web.Request) -> web.Response:
         text, hook = self.kept((await request.json())["text"]), self.account_of(request)
+        if not 0 < len(text or "") <= LONGEST:
+            return json_answer(400, {"message": "A message has 1 to 200 characters."})
         message = {"id": str(len(self._messages) + 1), "hook": hook, "text": text, "created": self.clock()}
         self._messages.append(message)
         return json_answer(200, {"id": message["id"]})
@@ -78,8 +98,3 @@ class MuteSandbox(Sandbox):
 @hookimpl
 def fingerpost_adapters() -> Iterable[Mute]:
     return [Mute()]
-
-
-@hookimpl
-def fingerpost_sandboxes() -> Iterable[type[Sandbox]]:
-    return [MuteSandbox]

@@ -15,7 +15,9 @@ from fingerpost import (
     Adapter,
     Block,
     Draft,
+    Field,
     Fill,
+    Form,
     OutcomeUnknown,
     Pending,
     Profile,
@@ -28,12 +30,15 @@ from fingerpost import (
     json_answer,
 )
 
+LONGEST = 500
+"""Characters of one post."""
+
 IN_PROGRESS, FINISHED, PUBLISHED = "IN_PROGRESS", "FINISHED", "PUBLISHED"
 
 
 class TwoPhaseBlock(Block, frozen=True, kw_only=True):
-    text: Annotated[str, Meta(min_length=1, max_length=500)]
-    replies: list[str] = []
+    text: Annotated[str, Meta(min_length=1, max_length=LONGEST, description="The first post.")]
+    replies: Annotated[list[str], Meta(description="The posts below it.")] = []
 
 
 class TwoPhase(Adapter[TwoPhaseBlock]):
@@ -42,6 +47,13 @@ class TwoPhase(Adapter[TwoPhaseBlock]):
     platform, label, certainty = "TWOPHASE", "Two-Phase", "two-phase"
     hosts = {"api": "http://127.0.0.1:4020"}
     fills = (Fill(field="text", source="text"),)
+    connect = Form(fields=(Field(name="name", label="Name"),))
+    rehearsal = {
+        "POST /containers": {"id": "<container>"},
+        "GET /containers/*": {"status": "FINISHED", "post_id": None},
+        "POST /containers/*/publish": {"id": "<post>"},
+    }
+    sandbox = "tests.platforms.two_phase:TwoPhaseSandbox"
 
     async def publish(self, draft: Draft[TwoPhaseBlock], session: Session) -> Published | Pending:
         first: str | None = None
@@ -152,6 +164,8 @@ class TwoPhaseSandbox(Sandbox):
 
     async def _make(self, request: web.Request) -> web.Response:
         body = await request.json()
+        if not 0 < len(body["text"]) <= LONGEST:
+            return json_answer(400, {"message": "A post has 1 to 500 characters."})
         made = Container(
             id=f"c{len(self._containers) + 1}",
             user=self.account_of(request) or "",
@@ -198,8 +212,3 @@ def _shown(container: Container) -> dict[str, Any]:
 @hookimpl
 def fingerpost_adapters() -> Iterable[TwoPhase]:
     return [TwoPhase()]
-
-
-@hookimpl
-def fingerpost_sandboxes() -> Iterable[type[Sandbox]]:
-    return [TwoPhaseSandbox]

@@ -2,9 +2,10 @@
 
 import asyncio
 import io
+import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from core.database.pool import open_pool
 from core.post import Channel
 from core.registry import Registry
 from core.settings import Settings
+from core.tenants.keys import ApiKeys
 from core.tenants.tenants import Tenants
 from core.vault import Vault
 from server.app import create_app
@@ -68,9 +70,9 @@ class House(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def running(app: Litestar) -> Iterator[str]:
-    """The application on a socket of its own, in a thread; its URL."""
-    listener = bound("127.0.0.1", 0)
+def running(app: Litestar, listener: socket.socket | None = None) -> Iterator[str]:
+    """The application on a socket, one of its own unless it is given, in a thread; its URL."""
+    listener = listener or bound("127.0.0.1", 0)
     config = uvicorn.Config(
         app, http="httptools", ws="none", lifespan="on", log_config=None, access_log=False, proxy_headers=False
     )
@@ -92,24 +94,38 @@ def running(app: Litestar) -> Iterator[str]:
 
 async def settle(settings: Settings, account: Profile) -> tuple[Tenant, Tenant, UUID]:
     """Two organizations in the database, and an account for the first."""
+    owner, stranger = await tenants_of(settings)
+    channels = [Channel(id="4711", name="Recipes"), Channel(id="4712", name="Garden")]
+    return owner, stranger, await connect(settings, owner, account, channels, "pina_secret")
+
+
+async def tenants_of(settings: Settings) -> tuple[Tenant, Tenant]:
+    """Two organizations in the database."""
     async with open_pool(settings.database_url, size=2, name="tests") as pool:
         tenants = Tenants(pool)
-        owner, stranger = [await _tenant(tenants, name) for name in ("owner", "stranger")]
-        account_id = await Accounts(pool, Vault.parse(settings.master_keys)).connect(
-            organization_id=owner.organization_id,
-            team_id=owner.team_id,
+        owner, stranger = [await _tenant(tenants, ApiKeys(pool), name) for name in ("owner", "stranger")]
+    return owner, stranger
+
+
+async def connect(
+    settings: Settings, tenant: Tenant, profile: Profile, channels: Sequence[Channel], token: str
+) -> UUID:
+    """An account of a tenant's team."""
+    async with open_pool(settings.database_url, size=2, name="tests") as pool:
+        return await Accounts(pool, Vault.parse(settings.master_keys)).connect(
+            organization_id=tenant.organization_id,
+            team_id=tenant.team_id,
             platform="PINTEREST",
-            profile=account,
-            channels=[Channel(id="4711", name="Recipes"), Channel(id="4712", name="Garden")],
-            access_token="pina_secret",
+            profile=profile,
+            channels=channels,
+            access_token=token,
         )
-    return owner, stranger, account_id
 
 
-async def _tenant(tenants: Tenants, name: str) -> Tenant:
+async def _tenant(tenants: Tenants, api_keys: ApiKeys, name: str) -> Tenant:
     organization_id = await tenants.create_organization(name)
     team = await tenants.create_team(organization_id, "team")
-    key = await tenants.create_key(organization_id, "key")
+    key = await api_keys.create(organization_id, "key")
     return Tenant(organization_id=organization_id, team_id=team.id, key_id=key.id, secret=key.secret)
 
 
@@ -121,6 +137,7 @@ def settings_for(database_url: str, redis_url: str, state: Path) -> Settings:
         master_keys=Vault.generate(),
         state=str(state),
         allow_urls="loopback",
+        api_calls=0,
     )
 
 
@@ -146,6 +163,16 @@ def opened(database_url: str, redis_url: str, folder: Path) -> Iterator[House]:
 @pytest.fixture(scope="session")
 def shared_house(servers: Servers, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One server for all tests that leave nothing behind, or do not care what others have left."""
+    with (
+        new_database(servers.database_url, template=template) as url,
+        opened(url, servers.redis_url, tmp_path_factory.mktemp("house")) as house,
+    ):
+        yield house
+
+
+@pytest.fixture(scope="module")
+def module_house(servers: Servers, template: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """One server for the tests of a module, which may change whose teams there are."""
     with (
         new_database(servers.database_url, template=template) as url,
         opened(url, servers.redis_url, tmp_path_factory.mktemp("house")) as house,

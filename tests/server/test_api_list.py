@@ -89,7 +89,7 @@ def test_a_list_is_narrowed_and_ordered(
 def test_ten_are_answered_where_nothing_is_said(house: House) -> None:
     team: dict[str, Any] = {"teamId": str(house.stranger.team_id)}
     with house.client(house.stranger.secret) as client:
-        assert client.get(LIST, params=team).json() == {"items": [], "total": 0}
+        assert client.get(LIST, params=team).json() == {"items": [], "total": 0, "totalIsExact": True, "next": None}
         for _ in range(11):
             assert client.post(LIST, json=pin_of(house, status="DRAFT", **team)).status_code == 200
         for query, count in (({}, 10), ({"limit": 100}, 11), ({"offset": 10}, 1)):

@@ -207,7 +207,7 @@ def test_nothing_of_a_stranger_is_to_be_seen(house: House, client: httpx.Client,
             assert stranger.get(f"/api/v1/{path}").status_code == 404, path
         assert stranger.get(POST, params={"teamId": str(house.owner.team_id)}).status_code == 404
         own = stranger.get(POST, params={"teamId": str(house.stranger.team_id)})
-        assert own.json() == {"items": [], "total": 0}
+        assert (own.json()["items"], own.json()["total"]) == ([], 0)
         assert stranger.get("/api/v1/webhook-endpoint").json()["items"] == []
         assert stranger.delete(f"/api/v1/webhook-endpoint/{hook['id']}").status_code == 404
     assert house.count("webhook_endpoints") == 1

@@ -129,9 +129,14 @@ def test_any_address_and_query_is_answered(house: House, client: httpx.Client) -
     encoded = st.binary(max_size=12).map(lambda raw: "".join(f"%{byte:02x}" for byte in raw))
     plain = st.text(alphabet=string.ascii_letters + string.digits + "-._~!$'()*,;:@+", max_size=12)
     value = encoded | plain | st.just(str(house.owner.team_id))
-    name = st.sampled_from(["teamId", "status", "limit", "offset", "q", "platforms", "postDateFrom", "order"]) | value
+    name = (
+        st.sampled_from(
+            ["teamId", "status", "after", "types", "limit", "offset", "q", "platforms", "postDateFrom", "order"]
+        )
+        | value
+    )
     query = st.lists(st.tuples(name, value).map("=".join), max_size=4).map("&".join)
-    place = st.sampled_from(["post", "post/reference-key", "upload", "webhook-endpoint"])
+    place = st.sampled_from(["post", "post/reference-key", "upload", "webhook-endpoint", "webhook-message", "event"])
 
     @EXAMPLES
     @given(place, st.lists(value, max_size=2).map("/".join), query, st.sampled_from(["GET", "DELETE", "PUT"]))
@@ -150,6 +155,70 @@ def test_any_body_of_the_smaller_calls_is_answered(client: httpx.Client) -> None
     @given(st.sampled_from(["webhook-endpoint", "upload/from-url", "upload"]), body)
     def judge(place: str, body: Any) -> None:
         answer = client.post(f"/api/v1/{place}", json=body)
-        assert answer.status_code in (201, 400, 404), answer.text
+        assert answer.status_code in (201, 400, 404, 409), answer.text
 
     judge()
+
+
+def test_any_body_of_the_calls_of_tenants_is_answered(module_house: House) -> None:
+    """In a house of its own: some of these bodies are sound, and make teams and keys."""
+    ids = st.sampled_from([str(module_house.owner.team_id), str(module_house.account_id), "x"])
+    known: dict[str, st.SearchStrategy[Any]] = {
+        "name": TEXT | JSON,
+        "scopes": st.lists(st.sampled_from(["read", "write", "admin"]), max_size=3) | JSON,
+        "expiresAt": st.datetimes().map(lambda moment: f"{moment.isoformat()}Z") | JSON,
+        "teamId": ids | JSON,
+        "socialAccountIds": st.lists(ids, max_size=2) | JSON,
+        "avatarUrl": TEXT | JSON,
+        "whenNotFound": st.sampled_from(["retry", "review", "never"]) | JSON,
+        "copyTeamId": st.none() | JSON,
+    }
+    names = st.lists(st.sampled_from(sorted(known)), max_size=4, unique=True)
+    body = names.flatmap(lambda names: st.fixed_dictionaries({name: known[name] for name in names}))
+    team = f"team/{module_house.owner.team_id}"
+    call = st.sampled_from([("POST", "team"), ("PATCH", team), ("POST", "api-key"), ("POST", "organization")])
+    with module_house.client() as client:
+
+        @EXAMPLES
+        @given(call, body | JSON)
+        def judge(call: tuple[str, str], body: Any) -> None:
+            method, place = call
+            answer = client.request(method, f"/api/v1/{place}", json=body)
+            assert answer.status_code in (200, 201, 400, 403, 404, 501), answer.text
+
+        judge()
+
+
+def test_any_change_of_a_webhook_endpoint_is_answered(module_house: House) -> None:
+    """Some of these bodies are sound; what they make of the endpoint is what it shows."""
+    team = str(module_house.owner.team_id)
+    known: dict[str, st.SearchStrategy[Any]] = {
+        "url": st.sampled_from(["http://127.0.0.1:9/", "http://10.0.0.1/"]) | TEXT | JSON,
+        "description": TEXT | JSON,
+        "eventTypes": st.lists(st.sampled_from(["post.failed", "team.created", "x"]) | TEXT, max_size=3) | JSON,
+        "platforms": st.lists(NAMES | TEXT, max_size=3) | JSON,
+        "teamIds": st.lists(st.just(team) | TEXT, max_size=2) | JSON,
+        "format": st.sampled_from(["fingerpost", "bundle.social", "other"]) | JSON,
+        "ordered": st.booleans() | JSON,
+        "enabled": st.booleans() | JSON,
+        "since": TEXT | st.datetimes().map(lambda moment: f"{moment.isoformat()}Z") | JSON,
+    }
+    names = st.lists(st.sampled_from(sorted(known)), max_size=4, unique=True)
+    body = names.flatmap(lambda names: st.fixed_dictionaries({name: known[name] for name in names}))
+    with module_house.client() as client:
+        made = client.post("/api/v1/webhook-endpoint", json={"url": "http://127.0.0.1:9/"}).json()
+        place = f"/api/v1/webhook-endpoint/{made['id']}"
+
+        @EXAMPLES
+        @given(st.sampled_from([("PATCH", ""), ("POST", "/resend")]), body | JSON)
+        def judge(call: tuple[str, str], body: Any) -> None:
+            method, action = call
+            answer = client.request(method, place + action, json=body)
+            assert answer.status_code in (200, 400, 409), answer.text
+            if method == "PATCH" and answer.status_code == 200:
+                shown = client.get(place).json()
+                assert {name: shown[name] for name in body if name in ("url", "description", "ordered", "format")} == {
+                    name: value for name, value in body.items() if name in ("url", "description", "ordered", "format")
+                }
+
+        judge()

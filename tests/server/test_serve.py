@@ -38,6 +38,7 @@ def environment(settings: Settings) -> dict[str, str]:
         "REDIS_URL": settings.redis_url,
         "FINGERPOST_MASTER_KEYS": settings.master_keys,
         "FINGERPOST_STATE": settings.state,
+        "FINGERPOST_ALLOW_URLS": settings.allow_urls,
     }
     return {name: value for name, value in os.environ.items() if not name.startswith("FINGERPOST_")} | own
 
@@ -63,9 +64,10 @@ def process(settings: Settings, listener: socket.socket) -> Iterator[subprocess.
 def test_it_serves_a_socket_handed_in_and_ends_in_order(
     database_url: str, redis_url: str, tmp_path: Path, number: signal.Signals
 ) -> None:
+    settings = settings_for(database_url, redis_url, tmp_path)
     with bound("127.0.0.1", 0) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        with process(settings_for(database_url, redis_url, tmp_path), listener) as child:
+        with process(settings, listener) as child:
             # The socket listens before the process does anything: the request waits for it.
             assert httpx.get(f"{url}/health", timeout=SECONDS).json()["status"] == "ok"
             child.send_signal(number)
@@ -73,7 +75,7 @@ def test_it_serves_a_socket_handed_in_and_ends_in_order(
         assert child.returncode == 0, log
         assert '"stopped"' in log.splitlines()[-1]
         assert "Traceback" not in log
-        with process(settings_for(database_url, redis_url, tmp_path), listener):
+        with process(settings, listener):
             assert httpx.get(f"{url}/health", timeout=SECONDS).status_code == 200
 
 

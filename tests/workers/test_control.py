@@ -18,8 +18,6 @@ from core.ledger.states import WAITING, State
 from core.posts.views import NewPostView
 from tests.world import Pool, World, world
 
-pytestmark = pytest.mark.engine
-
 PENDING: dict[str, Any] = {"job": 1}
 
 
@@ -111,7 +109,7 @@ async def test_what_waits_can_be_moved_to_another_date(pool: Pool, tmp_path: Pat
     async with world(pool, tmp_path, EchoSandbox(rng=Random(1))) as here:
         post = await brought_to(here, state)
         later = datetime.now(UTC) + timedelta(days=400)
-        await control(here).reschedule(here.organization_id, post.id, later, later.isoformat())
+        await here.changing.change(here.organization_id, post.id, {"postDate": later.isoformat()})
         delivery = await here.delivery(post)
         assert delivery["state"] == "scheduled"
         assert abs((delivery["due_at"] - later).total_seconds()) < 60
@@ -125,7 +123,7 @@ async def test_what_does_not_wait_keeps_its_date(pool: Pool, tmp_path: Path, sta
     async with world(pool, tmp_path, EchoSandbox(rng=Random(1))) as here:
         post = await brought_to(here, state)
         with pytest.raises(Conflict):
-            await control(here).reschedule(here.organization_id, post.id, datetime.now(UTC), "now")
+            await here.changing.change(here.organization_id, post.id, {"postDate": datetime.now(UTC).isoformat()})
 
 
 async def test_a_person_resolves_what_needs_review(pool: Pool, tmp_path: Path) -> None:
@@ -157,7 +155,7 @@ async def test_a_stranger_finds_nothing(pool: Pool, tmp_path: Path) -> None:
         calls: list[Callable[[], Awaitable[object]]] = [
             lambda: control(here).delete(stranger, post.id),
             lambda: control(here).retry(stranger, post.id),
-            lambda: control(here).reschedule(stranger, post.id, datetime.now(UTC), "now"),
+            lambda: here.changing.change(stranger, post.id, {"title": "Mine"}),
             lambda: control(here).resolve(stranger, delivery["id"], "fail"),
             lambda: control(here).resolve(here.organization_id, uuid4(), "fail"),
         ]

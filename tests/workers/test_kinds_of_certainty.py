@@ -8,14 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
+from adapters.echo.sandbox import EchoSandbox
 from core.registry import Registry
 from core.retry import Policy
 from tests.platforms import mute, two_phase
 from tests.platforms.mute import MuteSandbox
 from tests.platforms.two_phase import TwoPhaseSandbox
 from tests.world import Pool, World, world
-
-pytestmark = pytest.mark.engine
 
 AT_ONCE = Policy(attempts=5, first=0.001, cap=0.001)
 PUBLISH = "POST /containers/{id}/publish"
@@ -169,3 +168,34 @@ async def test_a_message_that_was_refused_before_it_was_made_is_tried_again(pool
         assert (await here.delivery(post))["state"] == "deferred"
         assert (await settled(here, post))["state"] == "published"
         assert len(live(here, "messages")) == 1
+
+
+async def test_a_key_that_the_platform_has_forgotten_is_not_sent_again(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with world(pool, tmp_path, EchoSandbox(rng=Random(1))) as here:
+        monkeypatch.setattr(type(here.adapter), "key_seconds", 3600.0)
+        await fault(here, "POST /messages", "error_after", status=500, times=10)
+        post = await here.post(maxDelay=86_400)
+        await here.work()
+        assert (await here.delivery(post))["state"] == "unconfirmed"
+        await here.travel(600)
+        await here.work()
+        assert (await here.delivery(post))["state"] == "unconfirmed"
+        sent = calls(here, "POST", "/messages")
+        assert sent == 2, "while it lives the key is sent again"
+        await here.travel(3600)
+        await here.work()
+        delivery = await here.delivery(post)
+        assert (delivery["state"], delivery["error"]["code"]) == ("needs_review", "outcome_unknown")
+        assert calls(here, "POST", "/messages") == sent
+
+
+async def test_certainty_may_differ_by_account(pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with world(pool, tmp_path, EchoSandbox(rng=Random(1))) as here:
+        monkeypatch.setattr(
+            type(here.adapter), "certainty_of", lambda _, account: account.facts.get("certainty", "none")
+        )
+        await fault(here, "POST /messages", "reset_after", times=1)
+        assert (await settled(here, await here.post()))["state"] == "needs_review"
+        assert calls(here, "POST", "/messages") == 1

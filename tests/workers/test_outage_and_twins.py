@@ -14,8 +14,6 @@ from core.ledger.moves import Outcome
 from core.ledger.states import State
 from tests.world import Pool, World, world
 
-pytestmark = pytest.mark.engine
-
 
 async def fault(here: World, on: str, kind: str, **more: Any) -> None:
     async with httpx.AsyncClient(base_url=here.sandbox_url) as client:

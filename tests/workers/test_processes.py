@@ -36,7 +36,9 @@ async def test_posts_go_out_as_they_fall_due(pool: Pool, tmp_path: Path, databas
 async def test_a_killed_worker_loses_nothing_and_doubles_nothing(
     pool: Pool, tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
-    async with running_world(pool, tmp_path, sandbox(), database_url, redis_url, lease=1.0, readback="0.2,0.4") as (
+    async with running_world(
+        pool, tmp_path, sandbox(), database_url, redis_url, lease=1.0, readback="0.2,0.4", request_seconds=1.0
+    ) as (
         here,
         environment,
     ):

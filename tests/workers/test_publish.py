@@ -49,11 +49,24 @@ async def test_a_pin_goes_out_and_the_post_says_so(pool: Pool, tmp_path: Path) -
         assert attempt["armed_at"] is not None
         assert attempt["outcome"] == "published"
         assert attempt["http_status"] == 201
-        events = await here.rows("select type, sequence from events order by sequence")
+        events = await here.rows("select type, sequence from events where subject = %s order by sequence", post.id)
         assert events == [
             {"type": "delivery.published", "sequence": 1},
             {"type": "post.published", "sequence": 2},
         ]
+
+
+async def test_a_text_that_is_cut_goes_out_as_it_was_shown(pool: Pool, tmp_path: Path) -> None:
+    async with world(pool, tmp_path, EchoSandbox(rng=Random(1))) as here:
+        post = await here.post(text="So many words. " * 60, adapt="shorten", data={})
+        (warning,) = post.warnings
+        assert (warning.code, warning.path) == ("shortened", ["data", "ECHO", "text"])
+        await here.work()
+        live: Any = here.sandbox.live()
+        (said,) = live["messages"]
+        assert len(said["text"]) <= 500
+        assert said["text"].endswith(warning.message.partition("up to '")[2].removesuffix("'."))
+        assert (await here.delivery(post))["block"] == {"text": said["text"]}
 
 
 async def test_an_uploaded_picture_goes_out_as_bytes(pool: Pool, tmp_path: Path) -> None:
@@ -209,7 +222,7 @@ async def test_a_post_says_itself_how_late_it_may_go_out(pool: Pool, tmp_path: P
 
 
 async def test_a_team_may_want_to_look_itself_before_anything_is_sent_again(pool: Pool, tmp_path: Path) -> None:
-    async with world(pool, tmp_path, PinterestSandbox(rng=Random(1)), readback="1") as here:
+    async with world(pool, tmp_path, PinterestSandbox(rng=Random(1)), readback="30") as here:
         await here.rows("update teams set when_not_found = 'review' returning id")
         await fault(here, "POST /v5/pins", "error", times=1, status=500)
         post = await here.post()

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import json
 import logging
 import signal
 import sys
@@ -136,7 +137,9 @@ async def test_410_switches_the_endpoint_off_and_nothing_more_is_sent(
     await finish(sender_with())
     assert len(receiver.at("/gone")) == 1
     states = Counter((m["endpoint_id"] == made.endpoint.id, m["state"]) for m in await house.messages())
-    assert states == {(True, "failed"): 5, (False, "delivered"): 6}
+    assert states == {(True, "failed"): 5, (False, "delivered"): 7}
+    [told] = [json.loads(call.body) for call in receiver.at("/here") if b"webhook_endpoint.disabled" in call.body]
+    assert (told["data"]["webhookEndpointId"], told["data"]["reason"]) == (str(made.endpoint.id), "gone")
 
 
 @pytest.mark.parametrize("status", [429, 503])

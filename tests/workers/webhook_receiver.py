@@ -77,8 +77,8 @@ class Receiver:
 
 
 @asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
-    receiver = Receiver()
+async def receiving(kind: Receiver | None = None) -> AsyncIterator[Receiver]:
+    receiver = kind or Receiver()
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", receiver.serve)
     runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)

@@ -1,4 +1,4 @@
-"""The operations on boards, their sections, and the user who owns them."""
+"""The operations on boards, and on the user who owns them."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from aiohttp import web
 
 from adapters.pinterest.sandbox.caller import Caller
 from adapters.pinterest.sandbox.pages import page
-from adapters.pinterest.sandbox.refusals import bad_board_name, bad_section, no_board
+from adapters.pinterest.sandbox.refusals import bad_board_name, no_board, too_many
 from adapters.pinterest.sandbox.schema import Text, body_of, choice_in_query, digits_in_path
-from adapters.pinterest.sandbox.shapes import board_shape, pin_shape, section_shape, user_shape
+from adapters.pinterest.sandbox.shapes import board_shape, pin_shape, user_shape
 from adapters.pinterest.sandbox.things import Board
 from fingerpost import json_answer
 
@@ -25,7 +25,6 @@ BOARD_FIELDS = {
     "privacy": Text(choice=PRIVACIES),
 }
 BOARD_CHANGES = {**BOARD_FIELDS, "privacy": Text(choice=("PUBLIC", "SECRET"))}
-LONGEST_SECTION_NAME = 180
 
 
 def origin(request: web.Request) -> str:
@@ -38,6 +37,11 @@ async def show_user(caller: Caller, request: web.Request) -> web.Response:
     return json_answer(200, user_shape(caller, origin(request)))
 
 
+async def list_businesses(caller: Caller, request: web.Request) -> web.Response:
+    """`GET /user_account/businesses`: nobody here has linked any."""
+    return json_answer(200, [])
+
+
 async def list_boards(caller: Caller, request: web.Request) -> web.Response:
     """`GET /boards`."""
     wanted = FILTERS[choice_in_query(request, "privacy", FILTERS, "ALL")]
@@ -48,7 +52,7 @@ async def list_boards(caller: Caller, request: web.Request) -> web.Response:
 
 async def show_board(caller: Caller, request: web.Request) -> web.Response:
     """`GET /boards/{board_id}`."""
-    return _answer(200, caller, request, _board(caller, request))
+    return _answer(200, caller, request, board_in_path(caller, request))
 
 
 async def create_board(caller: Caller, request: web.Request) -> web.Response:
@@ -58,6 +62,8 @@ async def create_board(caller: Caller, request: web.Request) -> web.Response:
     name = "Ad-only Pins" if ads_only else body["name"]
     privacy = "PROTECTED" if ads_only else body.get("privacy", "PUBLIC")
     _check(caller, name, privacy)
+    if sum(1 for _ in caller.world.boards_of(caller.user)) >= caller.world.most_boards:
+        raise too_many("boards")
     board = caller.world.add_board(
         caller.user,
         name,
@@ -70,7 +76,7 @@ async def create_board(caller: Caller, request: web.Request) -> web.Response:
 
 async def change_board(caller: Caller, request: web.Request) -> web.Response:
     """`PATCH /boards/{board_id}`."""
-    board = _board(caller, request)
+    board = board_in_path(caller, request)
     body = _kept(caller, await body_of(request, BOARD_CHANGES))
     changes = {name: body[name] for name in BOARD_CHANGES if name in body}
     changed = msgspec.structs.replace(board, **changes)
@@ -81,32 +87,18 @@ async def change_board(caller: Caller, request: web.Request) -> web.Response:
 
 async def delete_board(caller: Caller, request: web.Request) -> web.Response:
     """`DELETE /boards/{board_id}`."""
-    caller.world.remove_board(_board(caller, request))
+    caller.world.remove_board(board_in_path(caller, request))
     return web.Response(status=204)
 
 
 async def list_board_pins(caller: Caller, request: web.Request) -> web.Response:
     """`GET /boards/{board_id}/pins`."""
-    pins = caller.world.pins_on(_board(caller, request))
+    pins = caller.world.pins_on(board_in_path(caller, request))
     return page(caller, request, pins, lambda pin: pin_shape(caller, pin, origin(request)))
 
 
-async def list_sections(caller: Caller, request: web.Request) -> web.Response:
-    """`GET /boards/{board_id}/sections`."""
-    return page(caller, request, caller.world.sections_of(_board(caller, request)), section_shape)
-
-
-async def create_section(caller: Caller, request: web.Request) -> web.Response:
-    """`POST /boards/{board_id}/sections`."""
-    board = _board(caller, request)
-    name = (await body_of(request, {})).get("name")
-    if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_SECTION_NAME:
-        raise bad_section()
-    kept = caller.world.platform.kept(name) or name
-    return json_answer(201, section_shape(caller.world.add_section(board, kept)))
-
-
-def _board(caller: Caller, request: web.Request) -> Board:
+def board_in_path(caller: Caller, request: web.Request) -> Board:
+    """The caller's board that the path names."""
     board = caller.board(digits_in_path(request, "board_id"))
     if board is None:
         raise no_board()

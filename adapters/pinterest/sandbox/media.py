@@ -1,80 +1,41 @@
-"""The `media_source` of a new Pin: what kinds there are, and how each becomes pictures."""
+"""The operations on media: videos are registered here, and asked for until they are ready."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from types import MappingProxyType
-from typing import Any
+from aiohttp import web
 
-from adapters.pinterest.sandbox.pictures import Intake
-from adapters.pinterest.sandbox.refusals import invalid, no_video
-from adapters.pinterest.sandbox.schema import Text, check
-from adapters.pinterest.sandbox.things import Slot
+from adapters.pinterest.sandbox.boards import origin
+from adapters.pinterest.sandbox.caller import Caller
+from adapters.pinterest.sandbox.films import Film
+from adapters.pinterest.sandbox.pages import page
+from adapters.pinterest.sandbox.refusals import no_media
+from adapters.pinterest.sandbox.schema import Text, body_of, digits_in_path
+from fingerpost import json_answer
 
-Source = dict[str, Any]
-Slots = tuple[Slot, ...]
-
-FEWEST, MOST = 2, 5
-SLOT_FIELDS = {"title": Text(), "description": Text(), "link": Text()}
+UPLOADS = "/media-upload/"
+"""Where the bucket is, beside the API."""
 
 
-async def one_url(intake: Intake, source: Source) -> Slots:
-    """The picture behind a URL."""
-    return (Slot(picture=await intake.url(source)),)
+async def register_media(caller: Caller, request: web.Request) -> web.Response:
+    """`POST /media`."""
+    await body_of(request, {"media_type": Text(choice=("video",))}, ("media_type",))
+    film = caller.world.add_film(caller.user)
+    parameters = {"upload_url": origin(request) + UPLOADS, "upload_parameters": film.parameters()}
+    return json_answer(201, {"media_id": film.id, "media_type": "video", **parameters})
 
 
-async def one_base64(intake: Intake, source: Source) -> Slots:
-    """The picture in the request."""
-    return (Slot(picture=await intake.base64(source)),)
+async def list_media(caller: Caller, request: web.Request) -> web.Response:
+    """`GET /media`."""
+    films = (film for film in reversed(caller.world.films.values()) if film.owner == caller.user)
+    return page(caller, request, films, lambda film: _shape(caller, film))
 
 
-async def several_urls(intake: Intake, source: Source) -> Slots:
-    """The pictures of a carousel, each behind a URL."""
-    return tuple([_slot(item, await one_url(intake, item)) for item in _items(source)])
+async def show_media(caller: Caller, request: web.Request) -> web.Response:
+    """`GET /media/{media_id}`."""
+    film = caller.world.films.get(digits_in_path(request, "media_id"))
+    if film is None or film.owner != caller.user:
+        raise no_media()
+    return json_answer(200, _shape(caller, film))
 
 
-async def several_base64(intake: Intake, source: Source) -> Slots:
-    """The pictures of a carousel, all in the request."""
-    return tuple([_slot(item, await one_base64(intake, item)) for item in _items(source)])
-
-
-async def refused(_: Intake, __: Source) -> Slots:
-    """Pinterest's own sandbox makes no video Pins."""
-    raise no_video()
-
-
-SOURCES: Mapping[str, Callable[[Intake, Source], Awaitable[Slots]]] = MappingProxyType(
-    {
-        "image_base64": one_base64,
-        "image_url": one_url,
-        "video_id": refused,
-        "multiple_image_base64": several_base64,
-        "multiple_image_urls": several_urls,
-    }
-)
-"""How each `source_type` is read."""
-
-
-async def slots_of(intake: Intake, source: Any) -> Slots:
-    """The pictures that a media source stands for. Raises the refusal of the first that is no good."""
-    kind = Text(choice=tuple(SOURCES))
-    checked = check(source, {"source_type": kind}, ("source_type",))
-    return await SOURCES[checked["source_type"]](intake, checked)
-
-
-def _items(source: Source) -> list[Source]:
-    items = source.get("items")
-    if not isinstance(items, list):
-        raise invalid("'items' is a required property" if items is None else f"{items!r} is not of type 'array'")
-    if len(items) < FEWEST:
-        raise invalid(f"{len(items)} items break the constraint: minItems={FEWEST}")
-    if len(items) > MOST:
-        raise invalid(f"{len(items)} items break the constraint: maxItems={MOST}")
-    return [check(item, SLOT_FIELDS) for item in items]
-
-
-def _slot(item: Source, picture: Slots) -> Slot:
-    return Slot(
-        picture=picture[0].picture,
-        title=item.get("title"),
-        description=item.get("description"),
-        link=item.get("link"),
-    )
+def _shape(caller: Caller, film: Film) -> dict[str, str]:
+    status = film.status(caller.world.platform.clock())
+    return {"media_id": film.id, "media_type": "video", "status": status}

@@ -6,12 +6,13 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from adapters.pinterest.sandbox.caller import Caller
+from adapters.pinterest.sandbox.films import Film
 from adapters.pinterest.sandbox.refusals import invalid
 from adapters.pinterest.sandbox.schema import page_size
 from adapters.pinterest.sandbox.things import Board, Pin, Section
 from fingerpost import json_answer
 
-T = TypeVar("T", Board, Pin, Section)
+T = TypeVar("T", Board, Film, Pin, Section)
 
 
 def page(caller: Caller, request: web.Request, newest_first: Iterable[T], shown: Callable[[T], Any]) -> web.Response:

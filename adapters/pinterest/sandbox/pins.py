@@ -9,12 +9,12 @@ from aiohttp import web
 
 from adapters.pinterest.sandbox.boards import origin
 from adapters.pinterest.sandbox.caller import Caller
-from adapters.pinterest.sandbox.media import slots_of
 from adapters.pinterest.sandbox.pages import page
 from adapters.pinterest.sandbox.pictures import INTAKE
-from adapters.pinterest.sandbox.refusals import invalid_link, no_board_for_pin, no_section, spam
-from adapters.pinterest.sandbox.schema import DIGITS, Text, body_of, digits_in_path
+from adapters.pinterest.sandbox.refusals import invalid, invalid_link, no_board_for_pin, no_section, spam, too_many
+from adapters.pinterest.sandbox.schema import DIGITS, Text, body_of, check, digits_in_path
 from adapters.pinterest.sandbox.shapes import pin_shape
+from adapters.pinterest.sandbox.sources import slots_of
 from adapters.pinterest.sandbox.things import Board, Pin, Slot
 from fingerpost import json_answer
 
@@ -36,11 +36,15 @@ PIN_FIELDS = {
 async def create_pin(caller: Caller, request: web.Request) -> web.Response:
     """`POST /pins`."""
     body = await body_of(request, PIN_FIELDS, ("board_id", "media_source"))
-    _place(caller, body)
-    _check_link(body.get("link"))
-    slots = await slots_of(request.app[INTAKE], body["media_source"])
+    _disclosures(body.get("ai_disclosures"))
+    place(caller, body)
+    if caller.world.is_full(caller.user):
+        raise too_many("Pins")
+    check_link(body.get("link"))
+    source = body["media_source"]
+    slots = await slots_of(caller, request.app[INTAKE], source)
     # Fetching took its time, and the board may be gone by now.
-    pin = _pin(caller, body, _place(caller, body), slots)
+    pin = _pin(caller, body, place(caller, body), slots, source.get("media_id"))
     caller.world.add_pin(pin)
     return json_answer(201, pin_shape(caller, pin, origin(request)))
 
@@ -63,7 +67,8 @@ async def delete_pin(caller: Caller, request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
-def _place(caller: Caller, body: dict[str, Any]) -> Board:
+def place(caller: Caller, body: dict[str, Any]) -> Board:
+    """The board that a Pin is to be on, if it and its section are there."""
     board = caller.board(body["board_id"])
     if board is None:
         raise no_board_for_pin()
@@ -75,7 +80,8 @@ def _place(caller: Caller, body: dict[str, Any]) -> Board:
     return board
 
 
-def _check_link(link: str | None) -> None:
+def check_link(link: str | None) -> None:
+    """Refuses what is no URL, and what leads to spam."""
     if not link:
         return
     try:
@@ -88,7 +94,7 @@ def _check_link(link: str | None) -> None:
         raise spam()
 
 
-def _pin(caller: Caller, body: dict[str, Any], board: Board, slots: tuple[Slot, ...]) -> Pin:
+def _pin(caller: Caller, body: dict[str, Any], board: Board, slots: tuple[Slot, ...], video: str | None) -> Pin:
     note = body.get("note")
     platform = caller.world.platform
     kept = {name: platform.kept(body.get(name)) for name in ("title", "description", "alt_text")}
@@ -103,10 +109,24 @@ def _pin(caller: Caller, body: dict[str, Any], board: Board, slots: tuple[Slot, 
         dominant_color=body.get("dominant_color") or slots[0].picture.color,
         parent=body.get("parent_pin_id"),
         slots=tuple(_kept(caller, slot) for slot in slots),
+        video=video,
+        ai_disclosures=_disclosures(body.get("ai_disclosures")),
         created=platform.clock(),
         dated=platform.now(),
         **kept,
     )
+
+
+def _disclosures(given: Any) -> tuple[str, ...] | None:
+    """What was disclosed of the part that AI had in it."""
+    if given is None:
+        return None
+    values = check(given, {}, ("values",))["values"]
+    if not isinstance(values, list):
+        raise invalid(f"{values!r} is not of type 'array'")
+    for value in values:
+        Text(choice=("AI_MODIFIED", "SYNTHETIC_PERFORMER")).check(value)
+    return tuple(values)
 
 
 def _kept(caller: Caller, slot: Slot) -> Slot:

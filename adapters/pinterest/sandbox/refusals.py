@@ -88,6 +88,26 @@ def no_section() -> Refusal:
     return Refusal(404, 2031, "Sorry! We couldn't find this board section.")
 
 
+def gone_section() -> Refusal:
+    """The section in the path is not on its board."""
+    return Refusal(404, 404, "Board section not found.")
+
+
+def restricted() -> Refusal:
+    """A feature in beta, which the app has not been granted."""
+    return Refusal(401, 3, "Your application does not have access to this restricted feature.")
+
+
+def bad_figures(whose: str) -> Refusal:
+    """Analytics were asked for in a way that does not exist, or for a time that is not kept."""
+    return Refusal(400, 400, f"Invalid {whose} analytics parameters.")
+
+
+def not_in_sandbox() -> Refusal:
+    """Pinterest's own sandbox tells no analytics."""
+    return Refusal(403, 29, "Analytics are not available in the sandbox.")
+
+
 def no_pin() -> Refusal:
     """There is no such Pin."""
     return Refusal(404, 50, "Pin not found.")
@@ -121,6 +141,31 @@ def unsupported_format() -> Refusal:
 def unfetchable() -> Refusal:
     """The picture's URL gave no picture in time."""
     return Refusal(400, 1, "Sorry we could not fetch the image.")
+
+
+def no_media() -> Refusal:
+    """The video is not registered, or by someone else."""
+    return Refusal(404, 404, "Media upload not found")
+
+
+def not_ready(status: str) -> Refusal:
+    """The video is still worked at, or no good; Pinterest's own words for this are not known."""
+    return Refusal(400, 1, f"The media upload cannot be used: its status is {status!r}.")
+
+
+def no_cover() -> Refusal:
+    """A video needs a cover, though the schema does not say so."""
+    return Refusal(
+        400,
+        1,
+        "Missing cover image: provide cover_image_url or cover_image_content_type and cover_image_data, or "
+        "cover_image_key_frame_time.",
+    )
+
+
+def too_many(things: str) -> Refusal:
+    """The account holds as many of them as one may; Pinterest gives the number, but no code or words."""
+    return Refusal(403, 29, f"You have reached the maximum number of {things}.")
 
 
 def no_video() -> Refusal:

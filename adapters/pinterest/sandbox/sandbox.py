@@ -8,8 +8,10 @@ from typing import ClassVar
 import aiohttp
 from aiohttp import web
 
+from adapters.pinterest.sandbox.bucket import FAULTS_OF_MEDIA, Bucket
 from adapters.pinterest.sandbox.caller import bearer, caller_of
 from adapters.pinterest.sandbox.census import census
+from adapters.pinterest.sandbox.consent import Consent, Members
 from adapters.pinterest.sandbox.gallery import Gallery
 from adapters.pinterest.sandbox.meter import Clock, Meter, Reading, rate_headers, windows
 from adapters.pinterest.sandbox.operations import OPERATIONS, PUBLISHER_SCOPES, Operation
@@ -17,11 +19,14 @@ from adapters.pinterest.sandbox.pictures import INTAKE, Intake
 from adapters.pinterest.sandbox.refusals import Refusal, over_limit, plain, trial
 from adapters.pinterest.sandbox.site import Site
 from adapters.pinterest.sandbox.things import Token, User
-from adapters.pinterest.sandbox.world import ACCESS_SECONDS, World
+from adapters.pinterest.sandbox.tokens import TokenDesk
+from adapters.pinterest.sandbox.world import ACCESS_SECONDS, FEATURES, MOST_BOARDS, MOST_PINS, World
 from fingerpost import Lifespan, Sandbox, Seed, json_answer, route_of
 
 APP = "1500000"
 """The app that every token belongs to unless another is named."""
+
+APP_SECRET = "the-secret-of-the-sandbox"  # noqa: S105 - it opens nothing but this stand-in
 
 FIRST_BOARDS = ("Inspiration", "Recipes", "Travel")
 READINGS = web.RequestKey("readings", list[Reading])
@@ -33,16 +38,31 @@ class PinterestSandbox(Sandbox):
 
     `tier` is the app's access, `trial` or `standard`; `limits` gives rate categories (`safety_net`, `org_read`,
     `org_write`, `org_analytics`) other (calls, seconds) than the tier has. Raises ValueError for unknown ones.
+    `redirects` are the addresses that the app has registered, None for any; `token_seconds` is how long an access
+    token from its token endpoint lives. `features` are those in beta that apps have been granted; without `analytics`
+    none are told, and without `videos` none becomes a Pin, as in Pinterest's own sandbox. A video is worked at for
+    `media_seconds`. An account holds at most `most_pins` and `most_boards`.
     With an equally seeded `rng`, the first users, boards and tokens are the same after each start.
     """
 
     platform: ClassVar[str] = "PINTEREST"
+    shelf: ClassVar[str] = "pins"
+    app: ClassVar[tuple[str, str] | None] = (APP, APP_SECRET)
+    fault_kinds = {**Sandbox.fault_kinds, **FAULTS_OF_MEDIA}
 
     def __init__(
         self,
         *,
         tier: str = "standard",
         limits: Mapping[str, tuple[int, float]] | None = None,
+        redirects: Collection[str] | None = None,
+        token_seconds: float = ACCESS_SECONDS,
+        features: Collection[str] = FEATURES,
+        analytics: bool = True,
+        videos: bool = True,
+        media_seconds: float = 2.0,
+        most_pins: int = MOST_PINS,
+        most_boards: int = MOST_BOARDS,
         clock: Clock = time.time,
         rng: random.Random | None = None,
         remember: int = 100_000,
@@ -52,15 +72,28 @@ class PinterestSandbox(Sandbox):
         self._meter = Meter(windows(tier, limits or {}), clock)
         # Faults draw from the other one, so that a coin thrown changes no id.
         self._world = World(self, random.Random(self.rng.getrandbits(64)))  # noqa: S311 - nothing is secret here
+        self._world.granted, self._world.tells_figures = frozenset(features), analytics
+        self._world.media_seconds, self._world.makes_videos = media_seconds, videos
+        self._world.most_pins, self._world.most_boards = most_pins, most_boards
         self._gallery = Gallery()
+        registered = None if redirects is None else frozenset(redirects)
+        self.consent = Consent(Members(self, self._world.users), {APP: APP_SECRET}, registered)
+        self.tokens = TokenDesk(self._world, self.consent, {APP: APP_SECRET}, token_seconds)
 
     def routes(self) -> Sequence[web.RouteDef]:
         """The operations below `/v5`, and the pages for people."""
         operations = [self._route(name, operation) for name, operation in OPERATIONS.items()]
-        return [*operations, *Site(self._world, self._gallery).routes()]
+        site = Site(self._world, self._gallery)
+        return [
+            *operations,
+            *self.tokens.routes(),
+            *self.consent.routes(),
+            *Bucket(self._world).routes(),
+            *site.routes(),
+        ]
 
     def live(self) -> object:
-        """Users, boards, sections and Pins, the oldest first."""
+        """Users, boards, sections, media and Pins, the oldest first."""
         return census(self._world)
 
     def seed(self) -> Seed:
@@ -101,6 +134,18 @@ class PinterestSandbox(Sandbox):
     ) -> Token:
         """A new access token of a user, good for `lifetime` seconds."""
         return self._world.issue(user, app=app, scopes=scopes, lifetime=lifetime)
+
+    def refresh_for(self, token: Token) -> str:
+        """A refresh token that goes with an access token."""
+        return self._world.issue_refresh(token).value
+
+    def revoke(self, number: str) -> None:
+        """The user of this id takes back what was granted: every token of theirs is dead."""
+        self._world.revoke(self.user(number))
+
+    def expire(self, number: str) -> None:
+        """The access tokens of the user of this id are over; their refresh tokens are good."""
+        self._world.expire(self.user(number))
 
     def account_of(self, request: web.Request) -> str | None:
         """The id of the user whose token came along."""

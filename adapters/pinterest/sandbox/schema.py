@@ -51,6 +51,14 @@ def check(value: Any, fields: Mapping[str, Text], required: Sequence[str] = ()) 
     return value
 
 
+def whole(name: str, value: Any) -> None:
+    """Raises the refusal of a value that is no whole number from 0 up."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise invalid(f"{value!r} is not of type 'integer'")
+    if value < 0:
+        raise invalid(f"{name}: {value} is less than the minimum of 0")
+
+
 async def body_of(request: web.Request, fields: Mapping[str, Text], required: Sequence[str] = ()) -> dict[str, Any]:
     """The checked JSON body of a request."""
     try:

@@ -1,11 +1,10 @@
 """Users, boards, sections and Pins in the shapes of the API's answers."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
 from adapters.pinterest.sandbox.caller import Caller
-from adapters.pinterest.sandbox.things import Board, Picture, Pin, Section, Slot
+from adapters.pinterest.sandbox.things import Board, Picture, Pin, Section
 from adapters.pinterest.sandbox.world import World
 
 SHOWN_SIZES = (("150x150", 150, 150), ("400x300", 400, 300), ("600x", 600, None), ("1200x", 1200, None))
@@ -79,19 +78,28 @@ def pin_shape(caller: Caller, pin: Pin, origin: str) -> dict[str, Any]:
         "board_section_id": pin.section,
         "board_owner": {"username": pin.owner.username},
         "parent_pin_id": pin.parent,
-        "creative_type": "REGULAR" if len(pin.slots) == 1 else "CAROUSEL",
+        "creative_type": "VIDEO" if pin.video else "REGULAR" if len(pin.slots) == 1 else "CAROUSEL",
         "is_owner": pin.owner == caller.user,
         "is_standard": True,
         "is_removable": False,
         "has_been_promoted": False,
         "product_tags": [],
         "pin_metrics": None,
-        "media": _media(pin.slots, origin),
+        "media": _media(pin, origin),
+        **({} if pin.ai_disclosures is None else {"ai_disclosures": {"values": list(pin.ai_disclosures)}}),
     }
 
 
-def _media(slots: Iterable[Slot], origin: str) -> dict[str, Any]:
-    first, *others = slots
+def _media(pin: Pin, origin: str) -> dict[str, Any]:
+    first, *others = pin.slots
+    if pin.video:
+        return {
+            "media_type": "video",
+            "cover_image_url": _url(origin, "originals", first.picture),
+            # Null for a while in live answers as well: nobody looks into videos here.
+            **dict.fromkeys(("duration", "height", "width", "video_url")),
+            "images": _images(first.picture, origin),
+        }
     if not others:
         return {"media_type": "image", "images": _images(first.picture, origin)}
     return {

@@ -70,7 +70,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):
-    """A Pin."""
+    """A Pin; `video` is the id of its media, whose cover is its one picture."""
 
     id: str
     serial: int
@@ -85,5 +85,7 @@ class Pin(msgspec.Struct, frozen=True, kw_only=True):
     dominant_color: str
     parent: str | None
     slots: tuple[Slot, ...]
+    video: str | None = None
+    ai_disclosures: tuple[str, ...] | None = None
     created: float
     dated: float

@@ -7,23 +7,31 @@ from string import ascii_letters, digits
 
 import msgspec
 
+from adapters.pinterest.sandbox.films import Film, new_film
 from adapters.pinterest.sandbox.things import Board, Pin, Section, Token, User
 from fingerpost import Sandbox
 
 ACCESS_SECONDS = 30 * 86_400
 REFRESH_SECONDS = 60 * 86_400
+FEATURES = frozenset({"pin_update", "multi_pin_analytics"})
+"""What is in beta, and granted to some apps only."""
+MOST_PINS, MOST_BOARDS = 200_000, 2000
+"""Of one account (Pinterest's guide to content)."""
 
 
 class World:
     """Everything that lives on the platform, the oldest first in every collection.
 
-    `platform` has the clocks and the weather.
+    `platform` has the clocks and the weather. `granted` are the features in beta that apps may use, and `tells_figures`
+    says whether there are analytics.
     Ids of what is made in the course of time follow the clock, so that a sandbox started anew gives none twice.
     Users, their first boards and their tokens come from `rng` alone: with the same seed they are the same again.
     """
 
     def __init__(self, platform: Sandbox, rng: random.Random) -> None:
         self.platform = platform
+        self.granted = FEATURES
+        self.tells_figures = True
         self._rng = rng
         self._last_id = 0
         self._serials = count(1)
@@ -33,6 +41,10 @@ class World:
         self.boards: dict[str, Board] = {}
         self.sections: dict[str, Section] = {}
         self.pins: dict[str, Pin] = {}
+        self.films: dict[str, Film] = {}
+        self.media_seconds = 0.0
+        self.makes_videos = True
+        self.most_pins, self.most_boards = MOST_PINS, MOST_BOARDS
 
     def new_id(self) -> str:
         """An id of 18 digits that was not given before."""
@@ -64,6 +76,15 @@ class World:
         refresh = self._token("pinr_", token.user, token.app, token.scopes, REFRESH_SECONDS)
         self.refresh[refresh.value] = refresh
         return refresh
+
+    def expire(self, user: User) -> None:
+        """Ends the access tokens of a user."""
+        self.access = {value: token for value, token in self.access.items() if token.user != user}
+
+    def revoke(self, user: User) -> None:
+        """Ends every token of a user."""
+        self.expire(user)
+        self.refresh = {value: token for value, token in self.refresh.items() if token.user != user}
 
     def token(self, value: str) -> Token | None:
         """The living access token of this value."""
@@ -115,8 +136,39 @@ class World:
         self.sections[section.id] = section
         return section
 
+    def remove_section(self, section: Section) -> None:
+        """Removes a section; its Pins stay on the board."""
+        del self.sections[section.id]
+        self.pins = {
+            key: msgspec.structs.replace(each, section=None) if each.section == section.id else each
+            for key, each in self.pins.items()
+        }
+
+    def add_film(self, owner: User) -> Film:
+        """A newly registered video."""
+        film = new_film(
+            self.new_id(),
+            self.next_serial(),
+            owner,
+            created=self.platform.clock(),
+            dated=self.platform.now(),
+            seconds=self.media_seconds,
+        )
+        self.films[film.id] = film
+        return film
+
+    def is_full(self, user: User) -> bool:
+        """Whether an account holds as many Pins as one may."""
+        return len(self.pins) >= self.most_pins and sum(1 for _ in self.pins_of(user)) >= self.most_pins
+
     def add_pin(self, pin: Pin) -> None:
         """Puts a Pin on its board."""
+        self.pins[pin.id] = pin
+        self._touch(pin.board)
+
+    def change_pin(self, pin: Pin) -> None:
+        """Puts a changed Pin in the place of what it was."""
+        self._touch(self.pins[pin.id].board)
         self.pins[pin.id] = pin
         self._touch(pin.board)
 

@@ -6,13 +6,15 @@ from random import Random
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from adapters.pinterest.adapter import Pinterest
 from adapters.pinterest.sandbox import PinterestSandbox
 from core.drafting import Drafted, Shared, drafted
+from core.media.facts import Details
 from core.post import Account, Channel, Media
-from fingerpost import NotAuthorized, OutcomeUnknown, PublishError, RateLimited, Rejected
+from fingerpost import NotAuthorized, OutcomeUnknown, PublishError, RateLimited, Rejected, Unavailable
 from tests.world import Pool, world
 
 BOARDS = (Channel(id="1", name="Ideas"), Channel(id="2", name="ideas "), Channel(id="3", name="Recipes"))
@@ -109,12 +111,114 @@ def test_what_pinterest_no_longer_takes_is_a_warning() -> None:
     assert set(codes(made, "warning")) == {"field_unused", "pinterest.link-https", "pinterest.description-length"}
 
 
-def test_a_picture_of_another_kind_is_refused() -> None:
-    webp = Media(upload_id="up", kind="image", mime="image/webp", bytes=1, width=10, height=10)
-    assert set(codes(draft({"boardId": "1", "text": "t"}, media=webp))) == {"media_type"}
+def test_a_picture_of_another_type_is_made_to_fit_unless_that_is_off() -> None:
+    webp = Media(upload_id="up", kind="image", mime="image/webp", bytes=1, width=1000, height=1500)
+    made = draft({"boardId": "1", "text": "t"}, media=webp)
+    assert codes(made) == {}
+    assert set(codes(made, "warning")) == {"media_fitted"}
+    assert set(codes(draft({"boardId": "1", "text": "t"}, media=webp, media_fit="off"))) == {"media_type"}
+
+
+FILM = Media(upload_id="up", kind="video", mime="video/mp4", bytes=1000, width=1080, height=1920, seconds=60.0)
+
+
+def several(block: dict[str, Any], *media: Media) -> Drafted:
+    """A draft of these files."""
+    uploads = {f"up-{number}": item for number, item in enumerate(media)}
+    block = {"boardId": "1", "text": "t", "uploadIds": list(uploads), **block}
+    return drafted(
+        Pinterest(), Shared(title="The post"), block, path=("data", "PINTEREST"), account=ACCOUNT, uploads=uploads
+    )
+
+
+@pytest.mark.parametrize(
+    "cover", [{"thumbnail": "https://example.com/c.jpg"}, {"thumbnailOffset": 0}, {"thumbnailOffset": 4500}]
+)
+def test_a_video_needs_a_cover_of_any_kind(cover: dict[str, Any]) -> None:
+    assert codes(several({}, FILM)) == {"pinterest.video-cover": ("data", "PINTEREST", "thumbnail")}
+    assert several(cover, FILM).findings == ()
+    assert codes(several({}, FILM, PICTURE)) == {}
+    assert set(codes(several(cover, FILM, PICTURE), "warning")) == {"pinterest.cover-unused"}
+    assert set(codes(several(cover, PICTURE), "warning")) == {"pinterest.cover-unused"}
+
+
+def test_a_public_url_that_is_named_like_a_film_is_one() -> None:
+    for url, film in (("https://e.com/a.MP4?x=1", True), ("https://e.com/a.mov", True), ("https://e.com/a", False)):
+        made = draft({"boardId": "1", "text": "t", "mediaUrls": [url]}, media=None)
+        assert ("pinterest.video-cover" in codes(made)) is film
+
+
+def test_idea_pins_are_told_as_impossible() -> None:
+    for files in ((FILM, FILM), (FILM, PICTURE, PICTURE)):
+        made = several({"thumbnailOffset": 1}, *files)
+        assert any("no Idea Pins" in finding.message for finding in made.findings)
+    assert set(codes(several({}, *[PICTURE] * 6))) == {"media_too_many"}
+
+
+def test_two_to_five_pictures_are_a_carousel_of_one_shape() -> None:
+    for number in (2, 5):
+        assert several({}, *[PICTURE] * number).findings == ()
+    wide = msgspec.structs.replace(PICTURE, width=1500, height=1000)
+    assert "pinterest.carousel-shape" in codes(several({}, PICTURE, wide), "warning")
+
+
+@pytest.mark.parametrize(
+    ("facts", "code"),
+    [
+        ({"seconds": 3.9}, "media_too_brief"),
+        ({"seconds": 901.0}, "media_too_lengthy"),
+        ({"bytes": 2_000_000_001}, "media_too_large"),
+        ({"width": 1080, "height": 2161}, "media_ratio"),
+        ({"width": 1911, "height": 1000}, "media_ratio"),
+        ({"mime": "video/webm"}, "media_type"),
+        ({"details": Details(video_codec="vp9")}, "media_codec"),
+        ({"mime": "video/x-m4v", "details": Details(video_codec="hevc")}, None),
+    ],
+)
+def test_videos_are_held_against_pinterests_bounds(facts: dict[str, Any], code: str | None) -> None:
+    made = several({"thumbnailOffset": 1}, msgspec.structs.replace(FILM, **facts))
+    assert set(codes(made)) == ({code} if code else set())
+
+
+def test_the_vendors_own_examples_are_read() -> None:
+    """As its types have the block, and as its page shows it: without a picture, and with a board id of letters."""
+    block = {
+        "boardName": "Recipes", "text": "Pin title", "description": "Pin description", "uploadIds": ["up-0"],
+        "link": "https://example.com/landing", "altText": "A bowl of soup", "note": "private note",
+        "dominantColor": "#aabbcc", "isAiGenerated": True, "thumbnail": "https://example.com/c.jpg",
+    }  # fmt: skip
+    whole = several({**block, "boardId": None}, FILM)
+    assert codes(whole) == {}
+    assert set(codes(whole, "warning")) == {"field_unused"}
+    page = {
+        "boardId": "board_inspiration_feed", "link": "https://example.com/products/new-arrival",
+        "altText": "New arrival product shot on white background", "description": "Our latest drop - tap to shop.",
+    }  # fmt: skip
+    found = codes(draft(page, media=None))
+    assert set(found) == {"bad_format", "media_missing"}
+    assert codes(draft({**page, "boardId": "123"})) == {}
 
 
 REFUSALS = [
+    (
+        401,
+        {"code": 3, "message": "Your application does not have access to this restricted feature."},
+        Rejected,
+        "feature_restricted",
+    ),
+    (401, {"code": 7, "message": "Not authorized to access board or Pin."}, Rejected, "not_permitted"),
+    (401, {"code": 999, "message": "Something new."}, Rejected, "rejected"),
+    (400, {"code": 1, "message": "Invalid request: 'x' does not match '^\\\\d+$'"}, Rejected, "bad_id"),
+    (400, {"code": 1, "message": "Unable to reach the URL given."}, Rejected, "image_unreachable"),
+    (400, {"code": 1, "message": "Give cover_image_url or cover_image_content_type."}, Rejected, "cover_missing"),
+    (404, {"code": 404, "message": "Media upload not found"}, Rejected, "media_not_found"),
+    (404, {"code": 404, "message": "Pin not found."}, Rejected, "pin_not_found"),
+    (
+        403,
+        {"code": 1, "message": "You've hit a block (Pins) we have in place to combat spam."},
+        Rejected,
+        "account_blocked",
+    ),
     (401, {"code": 2, "message": "Authentication failed."}, NotAuthorized, "token_refused"),
     (401, {"code": 3, "message": "… Missing: ['boards:write']"}, Rejected, "scope_missing"),
     (401, {"code": 3, "message": "Your application consumer type is not supported"}, Rejected, "app_not_approved"),
@@ -145,6 +249,16 @@ def test_refusals_are_told_apart_by_code_and_message(
         assert error.after == timedelta(seconds=17)
     else:
         assert error.hint
+
+
+def test_the_storage_of_videos_speaks_xml() -> None:
+    too_large = httpx.Response(400, text="<Error><Code>EntityTooLarge</Code><Message>m</Message></Error>")
+    assert type(Pinterest().classify(too_large)) is Rejected
+    late = httpx.Response(403, text="<?xml?><Error><Code>AccessDenied</Code><Message>Policy &lt;expired&gt;</Message>")
+    error = Pinterest().classify(late)
+    assert type(error) is Unavailable
+    assert (error.code, error.platform_code) == ("upload_refused", "AccessDenied")
+    assert "Policy <expired>" in error.message
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"", b"[]", b'{"code": "x"}', b'{"code": 1}'])

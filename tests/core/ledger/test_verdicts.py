@@ -23,13 +23,22 @@ def error_state(error: Exception, *, failures: int = 0, certainty: Certainty = "
     ).state
 
 
-def look(found: list[Published], *, looks: int = 0, failures: int = 0, when_not_found: Any = "retry") -> Any:
+def look(
+    found: list[Published],
+    *,
+    looks: int = 0,
+    unclear_seconds: float = 1000.0,
+    failures: int = 0,
+    when_not_found: Any = "retry",
+    readback: Readback = READBACK,
+) -> Any:
     return after_look(
         found,
         looks=looks,
+        unclear_seconds=unclear_seconds,
         failures=failures,
         when_not_found=when_not_found,
-        readback=READBACK,
+        readback=readback,
         policy=PUBLISHING,
         random=Random(1),
     )
@@ -92,6 +101,15 @@ def test_looks_come_at_their_times_and_only_after_the_last_it_is_sent_again() ->
     assert look([], looks=2).state is State.RETRYING
     assert look([], looks=2, failures=4).state is State.FAILED
     assert look([], looks=2, when_not_found="review").state is State.NEEDS_REVIEW
+
+
+def test_the_last_look_is_not_before_the_platform_must_have_carried_it_out() -> None:
+    soon = Readback(seconds=(1.0, 2.0), settled=25.0)
+    early = look([], looks=1, unclear_seconds=2.5, readback=soon)
+    assert (early.state, early.due_in, early.looked) == (State.UNCONFIRMED, 22.5, False)
+    assert look([ALIKE], looks=1, unclear_seconds=2.5, readback=soon).state is State.UNCONFIRMED
+    assert look([FOUND], looks=1, unclear_seconds=2.5, readback=soon).state is State.PUBLISHED
+    assert look([], looks=1, unclear_seconds=25.0, readback=soon).state is State.RETRYING
 
 
 def test_what_was_found_is_published_and_not_certain() -> None:

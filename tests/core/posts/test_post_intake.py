@@ -4,7 +4,7 @@ import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
@@ -55,10 +55,15 @@ async def test_a_past_date_falls_due_now(desk: Desk) -> None:
     ]
 
 
-async def test_a_post_is_told_to_the_schedulers_once_it_is_on_disk(desk: Desk, database_url: str) -> None:
+async def test_a_post_that_is_due_soon_is_told_to_the_schedulers_once_it_is_on_disk(
+    desk: Desk, database_url: str
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(seconds=100)).isoformat()
     async with await listen(database_url) as ear:
         await desk.posts.create(desk.organization_id, desk.request())
-        assert await heard(ear, 10) == {"deliveries"}
+        assert await heard(ear, 0.3) == set(), "they look for themselves every few seconds"
+        await desk.posts.create(desk.organization_id, desk.request(postDate=soon))
+        assert await heard(ear, 30) == {"deliveries"}
 
 
 async def test_uploads_are_kept_with_the_post_however_their_ids_are_written(desk: Desk) -> None:
@@ -83,7 +88,7 @@ async def test_posts_at_the_same_time_share_a_transaction(desk: Desk) -> None:
 
 async def test_one_bad_row_takes_nobody_along(desk: Desk) -> None:
     """Two bodies of different organizations and one whose account is not there, written as one group."""
-    intake = desk.posts._intake
+    intake = desk.posts.intake
     other = await desk.tenants.create_organization("other")
     other_team = (await desk.tenants.create_team(other, "team")).id
 
@@ -105,7 +110,7 @@ async def test_an_account_that_goes_away_while_a_post_comes_in_is_told(desk: Des
             await desk.rows("update social_accounts set disconnected_at = now() returning 1")
             return found
 
-    desk.posts._accounts = Leaving(desk.pool, desk.accounts._vault)
+    desk.posts.preparation._accounts = Leaving(desk.pool, desk.accounts._vault)
     with pytest.raises(Conflict):
         await desk.posts.create(desk.organization_id, desk.request())
     assert await desk.rows("select 1 from posts") == []
@@ -125,7 +130,7 @@ async def test_a_reference_key_may_be_used_by_every_team(desk: Desk) -> None:
 
 async def test_what_is_not_the_organizations_own_is_never_a_fact(desk: Desk) -> None:
     stranger = await desk.tenants.create_organization("stranger")
-    facts = await desk.posts.facts(stranger, desk.request({"uploadIds": [str(new_id())]}))
+    facts = await desk.posts.preparation.facts(stranger, desk.request({"uploadIds": [str(new_id())]}))
     assert (facts.team_known, facts.accounts, facts.uploads) == (False, (), {})
     with pytest.raises(NotFound):
         await desk.posts.create(stranger, desk.request())
@@ -179,7 +184,7 @@ async def test_a_pool_without_a_connection_stores_nothing_for_certain(database_u
         pool.connection(),
     ):
         with pytest.raises(UnclearPost) as caught:
-            await desk.posts._intake.store(submitted(new_post(desk.organization_id, desk.team_id)))
+            await desk.posts.intake.store(submitted(new_post(desk.organization_id, desk.team_id)))
         assert caught.value.outcome == "not_stored"
 
 
@@ -198,10 +203,12 @@ def new_post(
         content={},
         max_delay=1,
         deliveries=[
-            NewDelivery(id=new_id(), social_account_id=id, platform="PINTEREST", position=0, block={})
+            NewDelivery(id=new_id(), social_account_id=id, platform="PINTEREST", position=0, block={}, calls={})
             for id in accounts
         ],
         uploads=list(uploads),
+        folded="x",
+        terms=[],
     )
 
 

@@ -1,8 +1,6 @@
-"""Organizations, teams and keys."""
+"""Organizations and their teams."""
 
 import asyncio
-import hashlib
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +10,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from core.errors import NotFound
 from core.ids import new_id
-from core.tenants.tenants import Caller, Tenants
+from core.tenants.callers import Reach
+from core.tenants.tenants import TeamChange, Tenants
 
 
 @pytest.fixture
@@ -23,51 +22,6 @@ def tenants(pool: AsyncConnectionPool[AsyncConnection[Any]]) -> Tenants:
 @pytest.fixture
 async def organization_id(tenants: Tenants) -> UUID:
     return await tenants.create_organization("ours")
-
-
-async def test_a_key_opens_its_own_organization(tenants: Tenants, organization_id: UUID) -> None:
-    await tenants.create_key(await tenants.create_organization("other"), "other")
-    key = await tenants.create_key(organization_id, "key")
-    assert await tenants.authenticate(key.secret) == Caller(organization_id=organization_id, key_id=key.id)
-
-
-async def test_a_secret_is_long_and_kept_only_as_its_hash(
-    tenants: Tenants, organization_id: UUID, pool: AsyncConnectionPool[AsyncConnection[Any]]
-) -> None:
-    keys = [await tenants.create_key(organization_id, "key") for _ in range(2)]
-    assert all(key.secret.startswith("fp_") and len(key.secret) == 46 for key in keys)
-    assert keys[0].secret != keys[1].secret
-    assert keys[0].secret not in repr(keys[0])
-    async with pool.connection() as connection:
-        cursor = await connection.execute("select prefix, hash, api_keys::text from api_keys order by id")
-        rows = await cursor.fetchall()
-    for key, (prefix, digest, row) in zip(keys, rows, strict=True):
-        assert (prefix, digest) == (key.secret[:8], hashlib.sha256(key.secret.encode()).digest())
-        assert key.secret not in row
-
-
-@pytest.mark.parametrize("junk", ["", "fp_", "fp_" + "a" * 43, "x" * 10_000, "schlüssel", "\udcff", "\0", "' or 1=1"])
-async def test_junk_opens_nothing(tenants: Tenants, organization_id: UUID, junk: str) -> None:
-    await tenants.create_key(organization_id, "key")
-    assert await tenants.authenticate(junk) is None
-
-
-async def test_a_key_ends_when_it_expires(tenants: Tenants, organization_id: UUID) -> None:
-    now = datetime.now(UTC)
-    over = await tenants.create_key(organization_id, "over", expires_at=now - timedelta(seconds=1))
-    good = await tenants.create_key(organization_id, "good", expires_at=now + timedelta(hours=1))
-    assert await tenants.authenticate(over.secret) is None
-    assert await tenants.authenticate(good.secret) is not None
-
-
-async def test_a_key_ends_when_it_is_revoked_by_its_own_organization(tenants: Tenants, organization_id: UUID) -> None:
-    key = await tenants.create_key(organization_id, "key")
-    with pytest.raises(NotFound):
-        await tenants.revoke_key(await tenants.create_organization("other"), key.id)
-    assert await tenants.authenticate(key.secret) is not None
-    for _ in range(2):
-        await tenants.revoke_key(organization_id, key.id)
-        assert await tenants.authenticate(key.secret) is None
 
 
 async def test_a_team_is_known_to_its_organization_only(tenants: Tenants, organization_id: UUID) -> None:
@@ -84,8 +38,6 @@ async def test_nothing_is_made_for_an_organization_that_is_not_there(tenants: Te
     with pytest.raises(NotFound):
         await tenants.create_team(new_id(), "team")
     with pytest.raises(NotFound):
-        await tenants.create_key(new_id(), "key")
-    with pytest.raises(NotFound):
         await tenants.team_named(new_id(), "team")
 
 
@@ -95,3 +47,36 @@ async def test_who_asks_for_a_name_at_the_same_time_gets_the_same_one(tenants: T
     teams = await asyncio.gather(*(tenants.team_named(found[0], "same") for _ in range(8)))
     assert len({team.id for team in teams}) == 1
     assert (await tenants.team_named(found[0], "another")).id != teams[0].id
+
+
+async def test_a_reach_hides_the_other_teams(tenants: Tenants, organization_id: UUID) -> None:
+    mine, other = [await tenants.create_team(organization_id, name) for name in ("mine", "other")]
+    reach = Reach(team_ids=frozenset([mine.id]))
+    assert await tenants.teams(organization_id, reach) == [mine]
+    assert await tenants.team(organization_id, mine.id, reach) == mine
+    assert await tenants.team(organization_id, other.id, reach) is None
+
+
+async def test_a_change_touches_what_it_names_and_nothing_else(tenants: Tenants, organization_id: UUID) -> None:
+    team = await tenants.create_team(organization_id, "team", avatar_url="https://example.com/a.png")
+    changed = await tenants.change_team(organization_id, team.id, TeamChange(when_not_found="review"))
+    assert (changed.name, changed.avatar_url, changed.when_not_found) == ("team", team.avatar_url, "review")
+    changed = await tenants.change_team(organization_id, team.id, TeamChange(name="new", avatar_url=None))
+    assert (changed.name, changed.avatar_url, changed.when_not_found) == ("new", None, "review")
+    with pytest.raises(NotFound):
+        await tenants.change_team(await tenants.create_organization("other"), team.id, TeamChange(name="theirs"))
+
+
+async def test_a_deleted_team_is_gone(tenants: Tenants, organization_id: UUID) -> None:
+    team = await tenants.create_team(organization_id, "team")
+    with pytest.raises(NotFound):
+        await tenants.delete_team(await tenants.create_organization("other"), team.id)
+    assert (await tenants.delete_team(organization_id, team.id)).deleted_at is not None
+    assert await tenants.team(organization_id, team.id) is None
+    assert await tenants.teams(organization_id) == []
+    for act in (
+        tenants.delete_team(organization_id, team.id),
+        tenants.change_team(organization_id, team.id, TeamChange()),
+    ):
+        with pytest.raises(NotFound):
+            await act

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from uuid import UUID
 
 import pytest
 from psycopg_pool import AsyncConnectionPool
 
+from core.database.presence import KIND, Presence
 from core.events.events import record
 from core.ids import new_id
 from core.webhooks.endpoints import Endpoint
@@ -217,14 +219,14 @@ async def test_an_endpoint_that_is_gone_is_switched_off_and_what_waited_fails(ho
     await outbox.settle(message, Result(state="failed", http_status=410, error="gone", disable=True))
     assert (await house.endpoints.get(house.organization, gone.id)).disabled_at is not None
     assert (await house.endpoints.get(house.organization, other.id)).disabled_at is None
-    for rest in taken:
-        if rest is not message:
-            await outbox.settle(rest, Result(state="waiting", due_in=0, error="no"))
+    again = Result(state="waiting", due_in=0, error="no")
+    await asyncio.gather(*(outbox.settle(rest, again) for rest in taken if rest is not message))
     assert {again.endpoint_id for again in await everything(outbox)} == {other.id}
     async with house.pool.connection() as connection:
         cursor = await connection.execute("select endpoint_id, state, count(*) from webhook_messages group by 1, 2")
         states = {(row[0], row[1]): row[2] async for row in cursor}
-    assert states == {(gone.id, "failed"): 12, (other.id, "delivered"): 12}
+    # The other one is told of it, too.
+    assert states == {(gone.id, "failed"): 12, (other.id, "delivered"): 13}
     assert await outbox.next_due() is None
 
 
@@ -248,3 +250,63 @@ async def test_an_endpoint_may_be_deleted_while_something_happens(house: House, 
         await deleting.commit()
     assert await happening == 1
     assert [message.endpoint_id for message in await outbox.take(9)] == [staying.id]
+
+
+async def test_what_is_in_the_hands_of_one_that_is_gone_is_not_waited_for(
+    house: House, pool: AsyncConnectionPool, database_url: str
+) -> None:
+    await house.endpoint()
+    post = await house.post()
+    await house.happened(*[house.event(post) for _ in range(8)])
+    async with present(database_url) as other:
+        stays = Outbox(pool, VAULT, presence=other)
+        async with present(database_url) as one:
+            number = one.number
+            goes = Outbox(pool, VAULT, per_endpoint=5, presence=one)
+            lost, kept = await goes.take(64), await stays.take(64)
+            await stays.let_go()
+            assert (len(lost), len(kept)) == (5, 3)
+            assert not await stays.due(), "both are there"
+        await gone(pool, number)
+        await stays.let_go()
+        assert {message.id for message in await stays.take(64)} == {message.id for message in lost}
+        assert not await goes.settle(lost[0], DELIVERED), "its word came too late"
+        assert await stays.settle(kept[0], DELIVERED)
+
+
+async def test_who_loses_the_connection_is_there_again(pool: AsyncConnectionPool, database_url: str) -> None:
+    async with present(database_url) as one, pool.connection() as connection:
+        await connection.execute(
+            "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and classid = %s", [KIND]
+        )
+        await connection.commit()
+        async with asyncio.timeout(30):
+            while one.number is not None:  # noqa: ASYNC110 - what is waited for is another connection
+                await asyncio.sleep(0.01)
+            await there(one)
+
+
+@asynccontextmanager
+async def present(url: str) -> AsyncIterator[Presence]:
+    presence, stop = Presence(url, name="presence"), asyncio.Event()
+    task = asyncio.create_task(presence.keep(stop))
+    async with asyncio.timeout(30):
+        await there(presence)
+    try:
+        yield presence
+    finally:
+        stop.set()
+        await task
+
+
+async def there(presence: Presence) -> None:
+    while presence.number is None:  # noqa: ASYNC110 - what is waited for is another connection
+        await asyncio.sleep(0.01)
+
+
+async def gone(pool: AsyncConnectionPool, number: int | None) -> None:
+    """Wait until PostgreSQL has ended the connection."""
+    query = "select from pg_locks where locktype = 'advisory' and classid = %s and objid = %s"
+    async with asyncio.timeout(30), pool.connection() as connection:
+        while (await connection.execute(query, [KIND, number])).rowcount:
+            await connection.rollback()

@@ -35,7 +35,7 @@ def test_the_waits_of_the_policy_come_to_about_27_hours_in_the_mean() -> None:
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 299])
 def test_every_2xx_is_delivered(status: int) -> None:
-    assert answered(status) == Result(state="delivered", http_status=status)
+    assert answered(status) == Result(state="delivered", http_status=status, answer="")
 
 
 def test_410_fails_for_good_and_switches_the_endpoint_off() -> None:
@@ -69,16 +69,17 @@ def test_what_was_asked_for_is_the_least_wait() -> None:
         (format_datetime(NOW + timedelta(minutes=5), usegmt=True), 300),
         (format_datetime(NOW - timedelta(minutes=5), usegmt=True), 0),
         (format_datetime(NOW + timedelta(days=400), usegmt=True), 86_400),
-        ("999999999", 86_400),
+        ("100000000", 86_400),
         ("soon", 0),
         ("-5", 0),
         ("Mon, 99 Foo 2026 99:99:99 GMT", 0),
     ],
 )
 def test_retry_after_is_read_as_seconds_and_as_a_date(status: int, header: str, seconds: float) -> None:
-    assert asked_to_wait(httpx.Response(status, headers={"retry-after": header}), NOW) == seconds
+    headers = {"retry-after": header, "date": format_datetime(NOW, usegmt=True)}
+    assert asked_to_wait(httpx.Response(status, headers=headers)) == seconds
 
 
 def test_retry_after_means_nothing_beside_other_statuses() -> None:
-    assert asked_to_wait(httpx.Response(500, headers={"retry-after": "120"}), NOW) == 0
-    assert asked_to_wait(httpx.Response(429), NOW) == 0
+    assert asked_to_wait(httpx.Response(500, headers={"retry-after": "120"})) == 0
+    assert asked_to_wait(httpx.Response(429)) == 0

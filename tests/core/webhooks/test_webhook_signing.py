@@ -5,6 +5,7 @@ import hashlib
 import hmac
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from uuid import UUID
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -12,10 +13,15 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from core.webhooks.signing import Payload, Signed, new_secret, sign
 
 SECRET = new_secret()
+ID = UUID("0190b3f0-0000-7000-8000-000000000000")
 
 
 def signed(at: datetime | None = None, *secrets: str) -> Signed:
     payload = Payload(
+        id=ID,
+        version=1,
+        team_id=None,
+        subject=ID,
         type="post.published",
         timestamp=datetime(2026, 11, 21, 10, 0, tzinfo=UTC),
         sequence=3,
@@ -36,13 +42,19 @@ def test_the_official_verifier_takes_it_and_reads_the_documented_body() -> None:
     request = signed()
     body = Webhook(SECRET).verify(request.body, request.headers)
     assert body == {
+        "id": str(ID),
         "type": "post.published",
+        "version": 1,
         "timestamp": "2026-11-21T10:00:00Z",
+        "teamId": None,
+        "subject": str(ID),
         "sequence": 3,
         "previousSequence": None,
         "data": {"postId": "p", "title": "Grüße, 世界 🎉"},
     }
-    assert list(body) == ["type", "timestamp", "sequence", "previousSequence", "data"]
+    assert list(body) == [
+        "id", "type", "version", "timestamp", "teamId", "subject", "sequence", "previousSequence", "data",
+    ]  # fmt: skip
     assert request.headers["webhook-id"] == "event-1"
 
 

@@ -3,17 +3,86 @@
 import { readFile } from 'node:fs/promises';
 import { Bundlesocial } from 'bundlesocial';
 
-const { BASE, KEY, TEAM_ID: teamId, BOARD_NAME: boardName, PICTURE, PICTURE_URL } = process.env;
+const { BASE, KEY, TEAM_ID: teamId, BOARD_NAME: boardName, PICTURE, SECOND, THIRD, PICTURE_URL } = process.env;
 const DUE_IN_SECONDS = 4;
 const PATIENCE_SECONDS = 60;
 
+// What each call answered, under the name that the package's types give it.
+const answers = {};
+const called = new Set();
+const watched = (service) =>
+  new Proxy(service, {
+    get: (calls, name) => async (request) => {
+      called.add(name);
+      const answer = await calls[name](request);
+      answers[name[0].toUpperCase() + name.slice(1)] = answer;
+      return answer;
+    },
+  });
 const client = new Bundlesocial(KEY, { BASE });
+for (const name of ['app', 'analytics', 'organization', 'post', 'socialAccount', 'team', 'upload']) {
+  client[name] = watched(client[name]);
+}
 
 const health = await client.app.appGetHealth();
+
+const organization = await client.organization.organizationGetOrganization();
+const usage = await client.organization.organizationGetPostsUsage();
+const usages = [
+  await client.organization.organizationGetUploadsUsage(),
+  await client.organization.organizationGetCommentsUsage(),
+  await client.organization.organizationGetImportsUsage(),
+];
+const team = await client.team.teamCreateTeam({ requestBody: { name: 'Spring' } });
+const renamed = await client.team.teamUpdateTeam({ id: team.id, requestBody: { name: 'Summer' } });
+const teams = await client.team.teamGetList({ offset: 0, limit: 10, search: 'summer' });
+const mine = await client.team.teamGetTeam({ id: teamId });
+const gone = await client.team.teamDeleteTeam({ id: team.id });
+
+const account = await client.socialAccount.socialAccountGetByType({ teamId, type: 'PINTEREST' });
+const daily = await client.organization.organizationGetDailyLimitsUsage({ socialAccountId: account.id });
+const where = { requestBody: { teamId, type: 'PINTEREST' } };
+const refreshed = await client.socialAccount.socialAccountRefreshChannels(where);
+const profile = await client.socialAccount.socialAccountProfileRefresh(where);
+const check = await client.socialAccount.socialAccountConnectionCheck(where);
+const portal = await client.socialAccount.socialAccountCreatePortalLink({
+  requestBody: { teamId, socialAccountTypes: ['PINTEREST'], redirectUrl: 'https://app.example/', expiresIn: 30 },
+});
+const direct = await client.socialAccount.socialAccountConnect({
+  requestBody: { teamId, type: 'PINTEREST', redirectUrl: 'https://app.example/' },
+});
+const candidates = await client.post.postGetReconnectSocialAccountCandidates({ teamId, type: 'PINTEREST' });
+const reconnected = await client.post.postReconnectSocialAccount(where);
 
 const file = new File([await readFile(PICTURE)], 'shoes.png', { type: 'image/png' });
 const upload = await client.upload.uploadCreate({ formData: { teamId, file } });
 const fetched = await client.upload.uploadCreateFromUrl({ requestBody: { teamId, url: PICTURE_URL } });
+
+const bytes = await readFile(SECOND);
+const slot = await client.upload.uploadInitLargeUpload({
+  requestBody: { teamId, fileName: 'large.png', mimeType: 'image/png' },
+});
+await fetch(slot.url, { method: 'PUT', body: bytes, headers: { 'content-type': 'image/png' } });
+const large = await client.upload.uploadFinalizeLargeUpload({ requestBody: { teamId, path: slot.path } });
+const held = await client.upload.uploadGet({ id: large.id });
+const all = await client.upload.uploadGetList({ teamId });
+const thrown = await client.upload.uploadDelete({ id: large.id });
+const third = new File([await readFile(THIRD)], 'third.png', { type: 'image/png' });
+const spare = await client.upload.uploadCreate({ formData: { teamId, file: third } });
+const thrownTogether = await client.upload.uploadDeleteMany({ requestBody: { ids: [spare.id] } });
+
+const other = await client.team.teamCreateTeam({ requestBody: { name: 'Autumn' } });
+const copied = await client.socialAccount.socialAccountCopy({
+  requestBody: { fromTeamId: teamId, toTeamId: other.id, socialAccountTypes: ['PINTEREST'] },
+});
+const there = { teamId: other.id, type: 'PINTEREST' };
+const [firstBoard] = refreshed.channels;
+// Every Pin names its board: on this platform none is chosen for the account.
+const set = await client.socialAccount
+  .socialAccountSetChannel({ requestBody: { ...there, channelId: firstBoard.id } })
+  .catch((error) => error);
+const unset = await client.socialAccount.socialAccountUnsetChannel({ requestBody: there }).catch((error) => error);
+const left = await client.socialAccount.socialAccountDisconnect({ requestBody: there });
 
 const refused = await client.post
   .postCreate({
@@ -67,6 +136,13 @@ while (!['POSTED', 'ERROR'].includes(post.status)) {
 const { id, permalink } = post.externalData?.PINTEREST ?? {};
 if (post.status !== 'POSTED' || !permalink) throw new Error(`not published: ${JSON.stringify(post)}`);
 
+const figures = await client.analytics.analyticsGetPostAnalytics({ postId: created.id, platformType: 'PINTEREST' });
+const many = await client.analytics.analyticsGetBulkPostAnalytics({ postIds: [created.id], platformType: 'PINTEREST' });
+const ofAccount = await client.analytics.analyticsGetSocialAccountAnalytics({ teamId, platformType: 'PINTEREST' });
+const forced = await client.analytics
+  .analyticsForcePostAnalytics({ requestBody: { postId: created.id } })
+  .catch((error) => error);
+
 const again = await client.post.postRetry({ id: created.id }).catch((error) => error);
 
 const farAhead = await client.post.postCreate({
@@ -85,10 +161,63 @@ const moved = await client.post.postUpdate({
 });
 const deleted = await client.post.postDelete({ id: farAhead.id });
 
+const draft = await client.post.postCreate({
+  requestBody: {
+    teamId,
+    title: 'An unfinished thought',
+    postDate: '2042-01-01T00:00:00.000Z',
+    status: 'DRAFT',
+    socialAccountTypes: ['PINTEREST'],
+    data: { PINTEREST: { boardName, text: 'Unfinished' } },
+  },
+});
+const drafts = await client.post.postGetList({
+  teamId,
+  status: 'DRAFT',
+  orderBy: 'postDate',
+  order: 'ASC',
+  q: 'UNFINISHED',
+  platforms: ['PINTEREST', 'TWITTER'],
+  postDateFrom: '2041-12-31T00:00:00.000Z',
+  postDateTo: '2042-01-02T00:00:00.000Z',
+  offset: 0,
+  limit: 5,
+});
+const tooSoon = await client.post
+  .postUpdate({ id: draft.id, requestBody: { status: 'SCHEDULED' } })
+  .catch((error) => error);
+const finished = await client.post.postUpdate({
+  id: draft.id,
+  requestBody: {
+    title: 'A finished thought',
+    referenceKey: 'thought/1',
+    postDate: '2043-01-01T00:00:00.000Z',
+    status: 'SCHEDULED',
+    socialAccountTypes: ['PINTEREST'],
+    data: { PINTEREST: { boardName, text: 'Finished', uploadIds: [fetched.id] } },
+  },
+});
+const tooLate = await client.post
+  .postUpdate({ id: created.id, requestBody: { title: 'Too late' } })
+  .catch((error) => error);
+
 console.log(
   JSON.stringify({
     health: health.status,
+    organization: { id: organization.id, teams: organization.teams.map(({ id }) => id) },
+    usage,
+    usages: usages.map(({ used, limit }) => [typeof used, limit]),
+    daily,
+    teams: { made: team.name, renamed: renamed.name, found: teams.total, gone: gone.deletedAt !== null },
+    accounts: mine.socialAccounts.map(({ type }) => type),
+    account: { id: account.id, type: account.type, boards: refreshed.channels.map((channel) => channel.name) },
+    looks: [profile.success, check.success, profile.socialAccount.id === check.socialAccountId],
+    links: [portal.url, direct.url],
+    reconnected: [candidates.total, reconnected.total],
     uploads: [upload, fetched],
+    large: { sizes: [bytes.length, held.size ?? held.fileSize], held: all.length ?? all.items?.length },
+    thrown: [thrown.id === large.id, thrownTogether.map(({ id }) => id === spare.id)],
+    copied: [copied.length, set.status, unset.status, left.id === copied[0].id],
     refused: { name: refused.name, status: refused.status, issues: refused.body?.issues },
     postDate,
     created,
@@ -98,8 +227,19 @@ console.log(
     statuses,
     post,
     pin: { id, permalink },
+    figures: [figures.post.id, figures.profilePost.externalId, figures.items[0].impressions > 0],
+    many: many.results.map(({ postId, items }) => [postId, items.length]),
+    ofAccount: [ofAccount.socialAccount.id, ofAccount.items[0].postCount],
+    forced: forced.status,
     again: { name: again.name, status: again.status },
     moved: { status: moved.status, postDate: moved.postDate },
     deleted: deleted.status,
+    drafts: drafts.items.map(({ id }) => id),
+    draft: draft.id,
+    finished: { status: finished.status, title: finished.title, referenceKey: finished.referenceKey },
+    tooSoon: { status: tooSoon.status, codes: tooSoon.body?.issues.map(({ code }) => code) },
+    tooLate: { status: tooLate.status, message: tooLate.body?.message },
+    called: [...called],
+    answers,
   }),
 );

@@ -129,27 +129,35 @@ class Client:
         }
 
     def post(self, title: str) -> str:
-        """Create a post that is due now; its id. While the server is not ready it is sent again, under one key."""
-        request = self.pin(title, referenceKey=title)
-        answer = self.http.post("/api/v1/post/", json=request)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while answer.status_code == 503 and time.monotonic() < deadline:
-            time.sleep(0.05)
-            answer = self.http.post("/api/v1/post/", json=request)
+        """Create a post that is due now; its id. It is sent until it is answered, under one reference key."""
+        answer = self._send("POST", "/api/v1/post/", json=self.pin(title, referenceKey=title))
         if answer.status_code == 409:
-            answer = self.http.get(f"/api/v1/post/reference-key/{title}")
+            answer = self._send("GET", f"/api/v1/post/reference-key/{title}")
         assert answer.is_success, answer.text
         return str(answer.json()["id"])
 
     def status(self, post_id: str) -> str:
-        """The post's word, or "unready" while the server is."""
-        answer = self.http.get(f"/api/v1/post/{post_id}")
-        return "unready" if answer.status_code == 503 else str(answer.raise_for_status().json()["status"])
+        """The post's word."""
+        return str(self._send("GET", f"/api/v1/post/{post_id}").raise_for_status().json()["status"])
+
+    def _send(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """The answer, however often the server is killed, or not ready, on the way to it."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                answer = self.http.request(method, path, **request)
+            except httpx.TransportError:
+                if time.monotonic() >= deadline:
+                    raise
+            else:
+                if answer.status_code != 503 or time.monotonic() >= deadline:
+                    return answer
+            time.sleep(0.05)
 
     def published(self, post_id: str) -> dict[str, Any]:
         """The post, once it is POSTED."""
         until(lambda: self.status(post_id) in ("POSTED", "ERROR"), f"{post_id} is POSTED")
-        post: dict[str, Any] = self.http.get(f"/api/v1/post/{post_id}").json()
+        post: dict[str, Any] = self._send("GET", f"/api/v1/post/{post_id}").json()
         assert post["status"] == "POSTED", post
         return post
 

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 
 import click
+import msgspec
 import psycopg
 import pytest
 
@@ -32,7 +33,9 @@ def commands(group: click.Group = fingerpost, above: tuple[str, ...] = ()) -> It
 
 def test_the_commands_are_those_that_are_documented() -> None:
     assert {" ".join(words) for words, _ in commands()} == {
-        "up", "demo", "serve", "work", "schedule", "sandbox", "migrate", "keys", "keys create", "platforms",
+        "up", "demo", "serve", "listen", "work", "schedule", "sandbox", "migrate", "keys", "keys create",
+        "keys admin", "keys list", "keys revoke", "vault", "vault key", "vault check", "vault rotate", "platforms",
+        "adapter", "adapter new", "adapter check",
     }  # fmt: skip
 
 
@@ -98,5 +101,5 @@ def test_platforms_are_listed_with_what_they_allow() -> None:
 def test_platforms_as_json_are_the_whole_declaration() -> None:
     done = run("platforms", "--json")
     assert json.loads(done.stdout) == json.loads(
-        json.dumps({name: describe(adapter) for name, adapter in Registry.installed().items()})
+        json.dumps({name: msgspec.to_builtins(describe(adapter)) for name, adapter in Registry.installed().items()})
     )

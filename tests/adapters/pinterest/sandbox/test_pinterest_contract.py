@@ -1,43 +1,15 @@
 """The sandbox's answers fit Pinterest's own OpenAPI description; its file is named by PINTEREST_OPENAPI."""
 
-import json
-import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
-from openapi_schema_validator import OAS30ReadValidator
-from referencing import Registry
-from referencing.jsonschema import DRAFT202012
 
-DESCRIPTION = os.environ.get("PINTEREST_OPENAPI", "")
+from tests.description import PINTEREST as DESCRIPTION
+from tests.description import Description
 
 pytestmark = pytest.mark.skipif(not DESCRIPTION, reason="PINTEREST_OPENAPI names no description of the API")
-
-
-class Description:
-    """The OpenAPI description, as a judge of answers."""
-
-    def __init__(self, path: Path) -> None:
-        document: Any = json.loads(path.read_text())
-        self._paths = document["paths"]
-        self._registry: Any = Registry().with_resource("urn:api", DRAFT202012.create_resource(document))
-
-    def mistakes(self, method: str, template: str, status: int, body: object) -> list[str]:
-        """What is wrong with an answer; a status that is not declared is judged as `default`."""
-        responses = self._paths[template][method.lower()]["responses"]
-        declared = str(status) if str(status) in responses else "default"
-        if "content" not in responses[declared]:
-            return [] if body is None else ["there must be no body"]
-        steps = ("paths", template, method.lower(), "responses", declared, "content", "application/json", "schema")
-        pointer = "/".join(step.replace("~", "~0").replace("/", "~1") for step in steps)
-        schema = {"$ref": f"urn:api#/{pointer}"}
-        return _words(OAS30ReadValidator(schema, registry=self._registry).iter_errors(body))
-
-
-def _words(errors: Iterable[Any]) -> list[str]:
-    return [f"{list(error.absolute_path)}: {error.message}" for error in errors]
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +51,19 @@ async def test_every_answer_fits_the_description(ann: Any, account: Any, picture
     await call("GET", "/boards/{board_id}/pins", 200, at=board)
     await call("DELETE", "/pins/{pin_id}", 204, at={"pin_id": pin["id"]})
     await call("DELETE", "/boards/{board_id}", 204, at={"board_id": made["id"]})
+    await call("GET", "/user_account/businesses", 200)
     ann.token = "pina_dead"
     await call("GET", "/pins", 401)
+
+
+async def test_the_answers_of_the_token_endpoint_fit_too(http: Any, sandbox: Any, description: Any) -> None:
+    given = sandbox.sandbox.seed().refresh_token
+    headers = {"Authorization": aiohttp.encode_basic_auth("1500000", "the-secret-of-the-sandbox")}
+    for status in (200, 401):
+        form = {"grant_type": "refresh_token", "refresh_token": given}
+        async with http.post("/v5/oauth/token", data=form, headers=headers) as answer:
+            assert answer.status == status
+            assert description.mistakes("POST", "/oauth/token", status, await answer.json()) == []
 
 
 async def test_the_description_finds_faults(description: Any) -> None:

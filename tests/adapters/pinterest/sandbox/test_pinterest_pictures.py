@@ -117,11 +117,6 @@ async def test_one_bad_picture_spoils_a_carousel(ann: Any, pictures: str) -> Non
     assert await refusal(ann, {"source_type": "multiple_image_urls", "items": items}) == UNFETCHABLE
 
 
-async def test_a_video_is_refused(ann: Any) -> None:
-    status, code, _ = await refusal(ann, {"source_type": "video_id", "media_id": "5"})
-    assert (status, code) == (400, 1)
-
-
 def test_a_full_gallery_drops_what_was_unused_the_longest() -> None:
     gallery = Gallery(room=10)
     facts = {name: Picture(sha256=name, mime="image/png", size=4, width=1, height=1, color="#000000") for name in "abc"}

@@ -1,0 +1,36 @@
+"""The words of a status: as they are sent, and as they are read again from its HTML."""
+
+import html
+import re
+
+from adapters.mastodon.block import MastodonBlock
+
+LEAST_CUT = 20
+"""Characters that have to be left of a text for it to be taken for a longer one that was cut."""
+
+_BREAK = re.compile(r"<br ?/?>|</p>", re.IGNORECASE)
+_TAG = re.compile(r"<[^>]*>")
+_MENTION = re.compile(r"(?<![\w@/])@(\w+(?:[\w.-]*\w)?)@[\w-]+(?:\.[\w-]+)+")
+
+
+def status_text(block: MastodonBlock) -> str:
+    """The text with its link."""
+    text, link = block.text or "", block.link or ""
+    return text if link in text else f"{text}\n\n{link}".strip()
+
+
+def plain(text: str) -> str:
+    """A text without what servers change of it: white space, and the servers of those it mentions."""
+    return " ".join(_MENTION.sub(r"@\1", text).split())
+
+
+def read(content: str) -> str:
+    """The plain text of a status's HTML."""
+    return plain(html.unescape(html.unescape(_TAG.sub("", _BREAK.sub("\n", content)))))
+
+
+def likeness(sent: str, found: str) -> bool | None:
+    """Whether a text that was found is the one that was sent: True exactly, False as its beginning, None not."""
+    if found == sent:
+        return True
+    return False if len(found) >= LEAST_CUT and sent.startswith(found) else None

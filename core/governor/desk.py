@@ -1,0 +1,172 @@
+"""A desk: what one process asks about one app, what is asked at the same time in one call."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from core.clock import elapsed
+from core.governor.asks import Ask, Window, micro
+from core.governor.line import Away, Line, words
+
+MOST = 512
+"""How many asks go into one call: Redis does nothing else meanwhile."""
+
+REMEMBERED_WINDOWS, REMEMBERED_PLACES = 16, 4096
+"""Of how many windows together, and how many such sets, it is remembered how the script is told of them."""
+
+PATIENCE_SECONDS = 2.0
+"""How long Redis is waited for before the caller is told that it is away."""
+
+
+UNPACKER = msgspec.msgpack.Decoder(list[list[int]])
+
+
+class Lost(Exception):
+    """The log is not the one that was begun: Redis was emptied, restarted, or replaced."""
+
+
+class Bounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a call can take at most, how late a booked one may come, and the wait after a loss, in seconds."""
+
+    call: float
+    slack: float
+    grace: float
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    asks: Sequence[Ask]
+    answers: "asyncio.Future[list[list[int]]]"
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """Some windows as the script is told of them: how many keys, the keys, and the widths."""
+
+    count: int
+    keys: bytes
+    windows: msgspec.Raw
+
+
+class Desk:
+    """Asks about one app; a lone ask goes at once, and what comes while a call is under way shares the next."""
+
+    def __init__(self, app: str, url: str, bounds: Bounds) -> None:
+        self.app = app
+        self._prefix = f"fp:{{{app}}}:"
+        self._line = Line(url)
+        self._bounds = (micro(bounds.call), micro(bounds.slack), micro(bounds.grace))
+        self._places: dict[tuple[Window, ...], _Place] = {}
+        self._waiting: deque[_Entry] = deque()
+        self._free = asyncio.Event()
+        self._free.set()
+        self._task: asyncio.Task[None] | None = None
+        self._away_since: float | None = None
+        self.calls = 0
+
+    async def submit(self, asks: Sequence[Ask]) -> list[list[int]]:
+        """Answers to `asks`, in their order. Raises `Lost` and `Away`."""
+        if self._free.is_set():
+            self._free.clear()
+            try:
+                return await self._call(asks)
+            finally:
+                self._next_turn()
+        entry = _Entry(asks, asyncio.get_running_loop().create_future())
+        self._waiting.append(entry)
+        return await entry.answers
+
+    async def reopen(self, *, used_ago: float | None, anew: bool = False) -> None:
+        """Let the log begin anew. Raises `Away`."""
+        await self._turn()
+        try:
+            await self._line.reopen(f"{self._prefix}epoch", used_ago=used_ago, anew=anew)
+        finally:
+            self._next_turn()
+
+    async def aclose(self) -> None:
+        """Answer what was asked, and hang up."""
+        await self._turn()
+        try:
+            await self._line.aclose()
+        finally:
+            self._next_turn()
+
+    async def _turn(self) -> None:
+        """Wait until nobody uses the line; it is the caller's then, until the next turn."""
+        while not self._free.is_set():
+            await self._free.wait()
+        self._free.clear()
+
+    def _next_turn(self) -> None:
+        if self._waiting:
+            self._task = asyncio.create_task(self._serve())
+        else:
+            self._free.set()
+
+    async def _serve(self) -> None:
+        try:
+            while self._waiting:
+                group = self._next()
+                try:
+                    answers = await self._call([ask for entry in group for ask in entry.asks])
+                except Exception as error:  # noqa: BLE001 - whoever asked is told
+                    for entry in group:
+                        if not entry.answers.done():
+                            entry.answers.set_exception(error)
+                    continue
+                start = 0
+                for entry in group:
+                    if not entry.answers.done():
+                        entry.answers.set_result(answers[start : start + len(entry.asks)])
+                    start += len(entry.asks)
+        finally:
+            self._next_turn()
+
+    def _next(self) -> list[_Entry]:
+        group = [self._waiting.popleft()]
+        size = len(group[0].asks)
+        while self._waiting and size + len(self._waiting[0].asks) <= MOST:
+            group.append(self._waiting.popleft())
+            size += len(group[-1].asks)
+        return group
+
+    async def _call(self, asks: Sequence[Ask]) -> list[list[int]]:
+        indexes: dict[Window, int] = {}
+        packed = [
+            (ask.kind, [indexes.setdefault(window, len(indexes) + 1) for window in ask.windows], *ask.rest)
+            for ask in asks
+        ]
+        place = self._place(tuple(indexes))
+        answers = await self._patiently(place, (*self._bounds, place.windows, packed))
+        if answers == b"lost":
+            raise Lost(self.app)
+        return UNPACKER.decode(answers)
+
+    def _place(self, windows: tuple[Window, ...]) -> _Place:
+        place = self._places.get(windows)
+        if place is None:
+            widths = [(window.calls, micro(window.seconds), window.long) for window in windows]
+            names = [f"{self._prefix}{window.name}".encode() for window in windows]
+            keys = [f"{self._prefix}epoch".encode(), *(b"%b:word" % name for name in names), *names]
+            place = _Place(len(keys), words(*keys), msgspec.Raw(msgspec.msgpack.encode(widths)))
+            if len(windows) <= REMEMBERED_WINDOWS:
+                if len(self._places) >= REMEMBERED_PLACES:
+                    self._places.clear()
+                self._places[windows] = place
+        return place
+
+    async def _patiently(self, place: _Place, rest: tuple[Any, ...]) -> Any:
+        while True:
+            try:
+                self.calls += 1
+                answer = await self._line.take(place.count, place.keys, rest)
+            except Away:
+                self._away_since = self._away_since or elapsed()
+                if elapsed() - self._away_since >= PATIENCE_SECONDS:
+                    raise
+                await asyncio.sleep(0.1)
+            else:
+                self._away_since = None
+                return answer
