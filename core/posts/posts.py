@@ -1,7 +1,7 @@
 """Posts: checked and taken in by shared transactions, and read back."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +31,7 @@ from core.tenants.tenants import Tenants
 from core.uploads.uploads import Uploads
 
 SOON = timedelta(minutes=2)
-"""Schedulers are told of posts due sooner; they look for themselves every few seconds, and clocks may differ."""
+"""Schedulers are told of posts due sooner, by the database's clock; they look for themselves every few seconds."""
 
 
 class Posts:
@@ -71,7 +71,7 @@ class Posts:
         key = None if idempotency_key is None else Key.of(idempotency_key, body)
         prepared = await self.preparation.prepared(organization_id, body, within=within)
         view = await self.intake.store(submission(prepared, key))
-        if prepared.new.deliveries and prepared.new.post_date - datetime.now(UTC) < SOON:
+        if prepared.new.deliveries and prepared.new.post_date - datetime.fromisoformat(view.created_at) < SOON:
             self._notices.tell("deliveries")
         return view
 
