@@ -31,7 +31,7 @@ def convert(kind: type[S], value: object, path: Path = ()) -> tuple[S | None, li
     findings = list(_walk(_type_info(kind), value, path))
     if any(finding.severity == "error" for finding in findings):
         return None, findings
-    return msgspec.convert(value, kind), findings
+    return _converted(value, kind), findings
 
 
 def convert_sound(kind: type[S], value: dict[str, Any], path: Path = ()) -> tuple[S | None, list[Finding]]:
@@ -41,9 +41,14 @@ def convert_sound(kind: type[S], value: dict[str, Any], path: Path = ()) -> tupl
     findings = list(_walk(_type_info(kind), value, path))
     faulty = {f.path[len(path)] for f in findings if f.severity == "error" and len(f.path) > len(path)}
     try:
-        return msgspec.convert({k: v for k, v in value.items() if k not in faulty}, kind), findings
+        return _converted({k: v for k, v in value.items() if k not in faulty}, kind), findings
     except msgspec.ValidationError:
         return None, findings
+
+
+def _converted(value: object, kind: type[S]) -> S:
+    """What was walked through is of the right types, but for whole numbers that are written as 1.0."""
+    return msgspec.convert(value, kind, strict=False)
 
 
 def _walk(info: inspect.Type, value: object, path: Path) -> Iterator[Finding]:
@@ -164,13 +169,18 @@ def _literal(info: inspect.LiteralType, value: object, path: Path) -> Iterator[F
 
 def _number(info: inspect.IntType | inspect.FloatType, value: object, path: Path) -> Iterator[Finding]:
     whole = isinstance(info, inspect.IntType)
-    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or (whole and not _is_whole(value)):
         yield _wrong_type("a whole number" if whole else "a number", value, path)
         return
     if (info.ge is not None and value < info.ge) or (info.gt is not None and value <= info.gt):
         yield Finding(code="too_small", path=path, message=f"{value} is below the least allowed.")
     if (info.le is not None and value > info.le) or (info.lt is not None and value >= info.lt):
         yield Finding(code="too_large", path=path, message=f"{value} is above the most allowed.")
+
+
+def _is_whole(value: int | float) -> bool:
+    """JSON Schema takes 1.0 for a whole number; beyond 2^53 nobody knows which one is meant."""
+    return isinstance(value, int) or (value.is_integer() and abs(value) <= 2**53)
 
 
 def _any(value: object, path: Path) -> Iterator[Finding]:

@@ -122,7 +122,8 @@ def schema(adapter: Adapter[Any]) -> dict[str, Any]:
     """The JSON Schema (2020-12) of an adapter's block; a field that nobody knows is refused.
 
     JSON Schema counts code points alone. What a text is bounded by otherwise stands in `x-text-limits`, as
-    `TextLimit` has it, and in `maxLength` as far as it follows.
+    `TextLimit` has it, and in `maxLength` as far as it follows. Where the bounds depend on the account, those of an
+    account of which nothing is known stand in `x-text-limits` alone.
     """
     (_, components) = msgspec.json.schema_components([adapter.block], ref_template="#/$defs/{name}")
     definition: dict[str, Any] = components.pop(adapter.block.__name__)
@@ -133,18 +134,28 @@ def schema(adapter: Adapter[Any]) -> dict[str, Any]:
 
 
 def bound(adapter: Adapter[Any], definition: dict[str, Any]) -> None:
-    """Put the limits of texts on the schema of an adapter's block."""
+    """Put the limits of texts and of the number of files on the schema of an adapter's block."""
+    fixed = type(adapter).limits_of is Adapter.limits_of
     for name, declared in definition["properties"].items():
         if limits := adapter.limits.of_text(name):
-            _bound(declared, limits)
+            _bound(declared, limits, fixed=fixed)
+    for name in ("uploadIds", "mediaUrls") if fixed else ():
+        for files in (kind for kind in _kinds(definition["properties"][name]) if kind.get("type") == "array"):
+            files["maxItems"] = adapter.limits.media.count[1]
 
 
-def _bound(declared: dict[str, Any], limits: tuple[TextLimit, ...]) -> None:
-    """Put the limits of a text, or of each text of a list, on its schema."""
-    kinds = [kind.get("items", kind) for kind in declared.get("anyOf", [declared])]
+def _bound(declared: dict[str, Any], limits: tuple[TextLimit, ...], *, fixed: bool) -> None:
+    """Put the limits of a text, or of each text of a list, on its schema; those that are `fixed` are of any account."""
+    kinds = [kind.get("items", kind) for kind in _kinds(declared)]
     for text in (kind for kind in kinds if kind.get("type") == "string"):
         text["x-text-limits"] = [{"counter": each.counter, "most": each.most, "url": each.url} for each in limits]
         # Each code point counts at least one of these.
-        longest = [each.most for each in limits if each.counter in ("chars", "utf16", "bytes")]
+        longest = [each.most for each in limits if fixed and each.counter in ("chars", "utf16", "bytes")]
         if longest:
             text["maxLength"] = min(*longest, text.get("maxLength", longest[0]))
+
+
+def _kinds(declared: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a field may be."""
+    kinds: list[dict[str, Any]] = declared.get("anyOf", [declared])
+    return kinds

@@ -9,7 +9,9 @@ from core.limits import MediaKind
 from core.media.facts import Details
 from core.media.recipe import Recipe
 
-Url = Annotated[str, Meta(max_length=2048, pattern=r"^https?://[^\s/]\S*$", extra={"expects": "an http or https URL"})]
+# Dialects of regular expressions differ in what they take for white space; all of that is left out.
+_URL = r"^https?://[^\s\x00-\x1f\x7f-\x9f\ufeff/][^\s\x00-\x1f\x7f-\x9f\ufeff]*$"
+Url = Annotated[str, Meta(max_length=2048, pattern=_URL, extra={"expects": "an http or https URL"})]
 """A URL as a client may give one."""
 
 

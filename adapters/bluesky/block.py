@@ -7,7 +7,8 @@ from msgspec import Meta
 from fingerpost import Block, Url
 
 Label = Literal["!no-unauthenticated", "porn", "sexual", "nudity", "graphic-media"]
-AtUri = Annotated[str, Meta(pattern=r"^at://[^/\s]+/[^/\s]+/[^/\s]+$", extra={"expects": "an at:// URI"})]
+AT_URI = r"^at://[A-Za-z0-9._:%-]+/[A-Za-z0-9.-]+/[A-Za-z0-9._~:-]+$"
+AtUri = Annotated[str, Meta(max_length=2048, pattern=AT_URI, extra={"expects": "an at:// URI"})]
 Words = Annotated[str, Meta(min_length=1)]
 NO_VIDEO, NO_PICTURE = {"unused": "Videos are not sent to Bluesky yet."}, {"unused": "Link cards have no picture yet."}
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from adapters.mastodon.block import MastodonBlock
-from adapters.mastodon.instance import facts_of, honours_keys, limits_by
-from adapters.mastodon.words import likeness, plain, read, status_text
+from adapters.mastodon.instance import counts_its_way, facts_of, honours_keys, limits_by
+from adapters.mastodon.words import likeness, plain, read, status_text, warning_counted
 from fingerpost import (
     Account,
     Adapter,
@@ -103,10 +103,11 @@ class Mastodon(Adapter[MastodonBlock]):
         return "key" if honours_keys(account.facts.get("version", "")) else "read-back"
 
     def text_of(self, draft: StatusDraft, field: str) -> str | None:
-        """The warning and the link count with the text."""
+        """The warning and the link count with the text; in the warning every character of a URL counts."""
         if field != "text":
             return super().text_of(draft, field)
-        return (draft.block.spoiler or "") + status_text(draft.block)
+        own = draft.account is None or counts_its_way(draft.account.facts)
+        return warning_counted(draft.block.spoiler or "", own) + status_text(draft.block)
 
     async def publish(self, draft: StatusDraft, session: Session) -> Published | Pending:
         """`POST /api/v1/statuses`, once all media are ready."""

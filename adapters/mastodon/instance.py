@@ -18,6 +18,11 @@ def honours_keys(version: str) -> bool:
     return OWN_VERSION.fullmatch(version) is not None
 
 
+def counts_its_way(facts: Mapping[str, Any]) -> bool:
+    """Whether a server with these facts counts as Mastodon does, where each URL of a text counts the same."""
+    return honours_keys(facts.get("version", "4.0.0"))
+
+
 def facts_of(instance: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept of `GET /api/v2/instance`; a bound that it leaves out is Mastodon's own."""
     told = instance.get("configuration") or {}
@@ -40,12 +45,12 @@ def limits_by(facts: Mapping[str, Any]) -> Limits:
 
     Servers of other programs count URLs as long as they are.
     """
-    mimes, own = facts.get("types", (*IMAGES, *VIDEOS)), honours_keys(facts.get("version", "4.0.0"))
+    mimes = facts.get("types", (*IMAGES, *VIDEOS))
     images, videos = (tuple(mime for mime in kind if mime in mimes) for kind in (IMAGES, VIDEOS))
     image = FileLimits(mimes=images, bytes_max=facts.get("imageBytes", 16 * 2**20))
     video = FileLimits(mimes=videos, bytes_max=facts.get("videoBytes", 99 * 2**20), count_max=1)
     url = facts.get("urlCharacters", 23)
-    counter: Counter = "fediverse" if own else "chars"
+    counter: Counter = "fediverse" if counts_its_way(facts) else "chars"
     texts = (
         TextLimit(field="text", most=facts.get("characters", 500), counter=counter, url=url),
         TextLimit(field="altText", most=facts.get("altText", 1500)),

@@ -3,6 +3,8 @@
 import html
 import re
 
+import regex
+
 from adapters.mastodon.block import MastodonBlock
 
 LEAST_CUT = 20
@@ -17,6 +19,11 @@ def status_text(block: MastodonBlock) -> str:
     """The text with its link."""
     text, link = block.text or "", block.link or ""
     return text if link in text else f"{text}\n\n{link}".strip()
+
+
+def warning_counted(spoiler: str, own: bool) -> str:
+    """What a warning counts: its characters as people see them, as Mastodon's `own` servers do, or else all points."""
+    return "." * (len(regex.findall(r"\X", spoiler)) if own else len(spoiler))
 
 
 def plain(text: str) -> str:

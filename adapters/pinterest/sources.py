@@ -1,10 +1,10 @@
 """Sources: what a Pin shows, by public URL where Pinterest can fetch it, else by its bytes; and the one create."""
 
+import re
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -36,7 +36,8 @@ def is_film(media: Media) -> bool:
     """Whether it is a video; of a public URL only its name is known."""
     if media.kind is not None or media.url is None:
         return media.kind == "video"
-    return PurePosixPath(urlsplit(media.url).path).suffix.lower() in FILMS
+    _, _, path = re.split("[?#]", media.url, maxsplit=1)[0].partition("://")[2].partition("/")
+    return PurePosixPath(path).suffix.lower() in FILMS
 
 
 def film_of(draft: PinDraft) -> Media | None:

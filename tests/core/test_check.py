@@ -347,13 +347,26 @@ def test_a_platform_that_fetches_by_itself_needs_a_public_file() -> None:
 
 
 def test_the_schema_says_what_it_can_of_a_texts_limits() -> None:
-    words = schema(Counted())["properties"]["words"]["anyOf"][0]
+    class Alike(Counted):
+        limits_of = Adapter.limits_of
+
+    declared = schema(Alike())["properties"]
+    words = declared["words"]["anyOf"][0]
     assert words["maxLength"] == 30
     assert words["x-text-limits"] == [
         {"counter": "graphemes", "most": 5, "url": 23},
         {"counter": "bytes", "most": 30, "url": 23},
     ]
-    assert "maxLength" not in schema(Counted())["properties"]["more"]["items"]
+    assert "maxLength" not in declared["more"]["items"]
+    assert {kind.get("maxItems") for kind in declared["mediaUrls"]["anyOf"]} == {Counted.limits.media.count[1], None}
+
+
+def test_the_schema_forbids_nothing_that_some_account_is_allowed() -> None:
+    declared = schema(Counted())["properties"]
+    words = declared["words"]["anyOf"][0]
+    assert "x-text-limits" in words
+    assert "maxLength" not in words
+    assert all("maxItems" not in kind for kind in declared["mediaUrls"]["anyOf"])
 
 
 LONG = "One two three four five six seven"

@@ -173,7 +173,7 @@ class MastodonSandbox(Sandbox):
         files = self._attached(caller, body.get("media_ids") or [])
         if not text.strip() and not files:
             raise Refused(422, "Gültigkeitsprüfung ist fehlgeschlagen: Text muss ausgefüllt werden")
-        if counted(spoiler + text, as_it_is=not self._own) > LONGEST:
+        if counted(spoiler, text, as_it_is=not self._own) > LONGEST:
             words = f"Gültigkeitsprüfung ist fehlgeschlagen: Zeichenlimit von {LONGEST} überschritten"
             raise Refused(422 if self._own else 400, words)
         if body.get("visibility", "public") not in VISIBLE:

@@ -47,12 +47,12 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     dated: float
 
 
-def counted(text: str, *, as_it_is: bool) -> int:
-    """How long a text is: as Mastodon counts, or in code points."""
+def counted(spoiler: str, text: str, *, as_it_is: bool) -> int:
+    """How long a status is: as Mastodon counts, which shortens URLs and mentions of the text alone, or in points."""
     if as_it_is:
-        return len(text)
-    rest, urls = URL.subn("", text)
-    return urls * 23 + len(regex.findall(r"\X", MENTION.sub(r"@\1", rest)))
+        return len(spoiler + text)
+    rest = MENTION.sub(r"@\1", URL.sub("x" * 23, text))
+    return len(regex.findall(r"\X", spoiler + rest))
 
 
 def written(text: str) -> str:

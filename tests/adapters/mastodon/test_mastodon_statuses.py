@@ -134,6 +134,15 @@ COUNTED = (
 )  # fmt: skip
 
 
+async def test_in_a_warning_every_character_of_a_url_counts(pool: Pool, tmp_path: Path) -> None:
+    async with world(pool, tmp_path, sandbox()) as here:
+        status = await sent(here, text="a" * (500 - len(LINK)), spoiler=LINK)
+        assert status["spoiler_text"] == LINK
+        with pytest.raises(InvalidPost) as refused:
+            await here.post(data={"MASTODON": {"text": "a" * (501 - len(LINK)), "spoiler": LINK}})
+        assert [finding.code for finding in refused.value.report.errors] == ["too_long"]
+
+
 @pytest.mark.parametrize("way", ["mastodon", "gotosocial"])
 async def test_the_check_counts_as_the_account_s_server_does(pool: Pool, tmp_path: Path, way: str) -> None:
     async with world(pool, tmp_path, sandbox(way)) as here:
