@@ -28,7 +28,18 @@ from core.streams import Body, MediaFile, form_body, json_body
 
 if TYPE_CHECKING:
     from core.conformance import AdapterConformance
-    from core.sandbox import Exchange, Fault, Lifespan, RunningSandbox, Sandbox, Seed, json_answer, route_of, running
+    from core.sandbox import (
+        Exchange,
+        Fault,
+        Lifespan,
+        RunningSandbox,
+        Sandbox,
+        Seed,
+        Switch,
+        json_answer,
+        route_of,
+        running,
+    )
 
 __all__ = [
     "Account",
@@ -77,6 +88,7 @@ __all__ = [
     "Section",
     "Seed",
     "Session",
+    "Switch",
     "TextLimit",
     "Tokens",
     "Unavailable",
@@ -99,7 +111,18 @@ __all__ = [
 ]
 
 _SANDBOX = frozenset(
-    {"Exchange", "Fault", "Lifespan", "RunningSandbox", "Sandbox", "Seed", "json_answer", "route_of", "running"}
+    {
+        "Exchange",
+        "Fault",
+        "Lifespan",
+        "RunningSandbox",
+        "Sandbox",
+        "Seed",
+        "Switch",
+        "json_answer",
+        "route_of",
+        "running",
+    }
 )
 _LATE = {"AdapterConformance": "core.conformance"} | dict.fromkeys(_SANDBOX, "core.sandbox")
 

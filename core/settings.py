@@ -116,6 +116,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Meta(ge=4, description="Days for which events, and the webhooks that told of them with their log, are kept."),
     ] = 30.0
+    sandbox_record: Annotated[
+        str,
+        Meta(
+            description="A file to which sandboxes add every call and its answer, whole, as a line of JSON each; empty "
+            "means none."
+        ),
+    ] = ""
     log_level: Annotated[str, Meta(description="debug, info, warning or error.")] = "info"
     hosts: Annotated[
         Mapping[str, str], Meta(description="Base URLs of platforms that differ from the adapter's own.")

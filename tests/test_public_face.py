@@ -11,7 +11,7 @@ NAMES = {
     "Fill", "FingerpostError", "Form", "Insights", "Lifespan", "Limits", "Live", "Media", "MediaFile",
     "MediaLimits", "NotAuthorized", "OAuth", "OutcomeUnknown", "Pending", "Places", "Privacy", "Profile",
     "PublishError", "Published", "Quota", "RateLimited", "Refusal", "Rejected", "Remaining", "RunningSandbox",
-    "Sandbox", "Section", "Seed", "Session", "TextLimit", "Tokens", "Unavailable", "Url", "Watched",
+    "Sandbox", "Section", "Seed", "Session", "Switch", "TextLimit", "Tokens", "Unavailable", "Url", "Watched",
     "by_status", "form_body", "hookimpl", "json_answer", "json_body", "jwt_seconds", "quota_left", "refused",
     "reset_in", "retry_after", "route_of", "rule", "running", "told_by",
 }  # fmt: skip

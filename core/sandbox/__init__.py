@@ -6,8 +6,10 @@ from core.sandbox.exchange import Exchange
 from core.sandbox.faults import FAULTS, Fault
 from core.sandbox.listing import Listed, Page
 from core.sandbox.match import Match
+from core.sandbox.record import Recorded, Witness, appending
 from core.sandbox.running import RunningSandbox, application, running, serve
 from core.sandbox.sandbox import Lifespan, Sandbox, Seed
+from core.sandbox.switch import Switch
 from core.sandbox.target import route_of
 from core.sandbox.weather import Weather
 
@@ -21,10 +23,14 @@ __all__ = [
     "Listed",
     "Match",
     "Page",
+    "Recorded",
     "RunningSandbox",
     "Sandbox",
     "Seed",
+    "Switch",
     "Weather",
+    "Witness",
+    "appending",
     "application",
     "json_answer",
     "route_of",

@@ -13,6 +13,7 @@ from core.sandbox.calls import readable
 from core.sandbox.control import PREFIX
 from core.sandbox.exchange import Exchange
 from core.sandbox.idle import IdleConnections
+from core.sandbox.record import FAULT
 from core.sandbox.sandbox import Sandbox
 
 
@@ -91,6 +92,7 @@ class Reception:
         if fault is None:
             return refused or await self._work(request, handler)
         self._sandbox.log.note(number, fault=fault.name)
+        request[FAULT] = fault.name
         return await fault.apply(
             Exchange(
                 request,

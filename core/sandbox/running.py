@@ -11,6 +11,7 @@ from aiohttp import web
 
 from core.sandbox.control import Control
 from core.sandbox.reception import Reception
+from core.sandbox.record import Recorder, Witness
 from core.sandbox.sandbox import Sandbox
 
 S = TypeVar("S", bound=Sandbox)
@@ -32,10 +33,11 @@ class RunningSandbox(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     sandbox: S
 
 
-def application(sandbox: Sandbox) -> web.Application:
+def application(sandbox: Sandbox, witness: Witness | None = None) -> web.Application:
     """The aiohttp application of a sandbox: its routes, the control endpoints, the log, the faults, the weather."""
     reception = Reception(sandbox)
-    app = web.Application(middlewares=[reception.receive], client_max_size=LARGEST_BODY)
+    recorders = [Recorder(sandbox.platform, witness).record] if witness else []
+    app = web.Application(middlewares=[*recorders, reception.receive], client_max_size=LARGEST_BODY)
     app.add_routes([*sandbox.routes(), *Control(sandbox, reception.catch_up).routes()])
     app.on_response_prepare.append(reception.dress)
     app.on_shutdown.append(reception.forget)
@@ -45,10 +47,15 @@ def application(sandbox: Sandbox) -> web.Application:
 
 
 @asynccontextmanager
-async def running(sandbox: S, at: Place = ("127.0.0.1", 0)) -> AsyncIterator[RunningSandbox[S]]:
-    """Serves `sandbox` at `at` for as long as the context lasts. Raises OSError where the place is taken."""
+async def running(
+    sandbox: S, at: Place = ("127.0.0.1", 0), *, witness: Witness | None = None
+) -> AsyncIterator[RunningSandbox[S]]:
+    """Serves `sandbox` at `at` for as long as the context lasts, and tells `witness` of every call.
+
+    Raises OSError where the place is taken.
+    """
     runner = web.AppRunner(
-        application(sandbox),
+        application(sandbox, witness),
         access_log=None,
         handler_cancellation=True,
         shutdown_timeout=PATIENCE,
@@ -62,9 +69,11 @@ async def running(sandbox: S, at: Place = ("127.0.0.1", 0)) -> AsyncIterator[Run
         await runner.cleanup()
 
 
-async def serve(sandbox: Sandbox, at: Place, *, ready: Callable[[str], None] | None = None) -> None:
+async def serve(
+    sandbox: Sandbox, at: Place, *, ready: Callable[[str], None] | None = None, witness: Witness | None = None
+) -> None:
     """Serves `sandbox` until it is cancelled; `ready` is told the URL once calls are taken. Prints nothing."""
-    async with running(sandbox, at) as started:
+    async with running(sandbox, at, witness=witness) as started:
         if ready is not None:
             ready(started.url)
         await asyncio.get_running_loop().create_future()

@@ -13,6 +13,7 @@ from aiohttp import web
 from core.sandbox.calls import CallLog
 from core.sandbox.faults import FAULTS, Fault
 from core.sandbox.listing import Listed, Page, page_of
+from core.sandbox.switch import Switch
 from core.sandbox.switchboard import Switchboard
 from core.sandbox.target import templates_of
 from core.sandbox.weather import Weather
@@ -45,7 +46,8 @@ class Sandbox(ABC):
     platform that dates things by `now`, stores texts as `kept` gives them, and cuts its lists by `page`.
 
     `live` tells what was published under the name `shelf`, as a list of objects with an `id` each. `way` is how the
-    users that it seeds are connected, one of `ways`, where a platform has several.
+    users that it seeds are connected, one of `ways`, where a platform has several. `switches` are the arguments of its
+    constructor that `fingerpost sandbox` offers as options.
     """
 
     platform: ClassVar[str]
@@ -53,6 +55,7 @@ class Sandbox(ABC):
     """The id and the secret of an app that the platform knows, where accounts are connected by OAuth."""
     shelf: ClassVar[str] = "posts"
     ways: ClassVar[tuple[str, ...]] = ()
+    switches: ClassVar[Sequence[Switch]] = ()
     fault_kinds: ClassVar[Mapping[str, type[Fault]]] = FAULTS
 
     def __init__(

@@ -105,7 +105,7 @@ async def _receive(film: Film, part: BodyPartReader) -> None:
     if not size:
         raise Denied(400, "EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size")
     film.bytes, film.sha256 = size, digest.hexdigest()
-    film.fails = head[4:8] not in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+    film.fails = film.fails or head[4:8] not in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 
 
 class MediaFailed(Fault, frozen=True, kw_only=True):

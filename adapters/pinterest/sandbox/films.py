@@ -24,7 +24,7 @@ SIGNED = ("x-amz-date", "x-amz-security-token", "x-amz-algorithm", "key", "x-amz
 
 
 class Film(msgspec.Struct, kw_only=True):
-    """A registered video. `seconds` is how long it is worked at, `fails` that it will turn out to be no good.
+    """A registered video. `seconds` is how long it is worked at, `fails` that it turns out to be no good.
 
     `arrived` is when its file came in (unix seconds), `bytes` and `sha256` what came.
     """
@@ -73,7 +73,7 @@ class Film(msgspec.Struct, kw_only=True):
         return base64.b64encode(msgspec.json.encode(document)).decode()
 
 
-def new_film(id: str, serial: int, owner: User, *, created: float, dated: float, seconds: float) -> Film:
+def new_film(id: str, serial: int, owner: User, *, created: float, dated: float, seconds: float, fails: bool) -> Film:
     """A video that is registered now."""
     return Film(
         id=id,
@@ -82,6 +82,7 @@ def new_film(id: str, serial: int, owner: User, *, created: float, dated: float,
         created=created,
         dated=dated,
         seconds=seconds,
+        fails=fails,
         key=f"uploads/{id[-2:]}/3:video:{owner.id}:{id}",
         secret=secrets.token_hex(16),
         token=secrets.token_urlsafe(48),

@@ -13,7 +13,7 @@ from adapters.pinterest.sandbox.caller import bearer, caller_of
 from adapters.pinterest.sandbox.census import census
 from adapters.pinterest.sandbox.consent import Consent, Members
 from adapters.pinterest.sandbox.gallery import Gallery
-from adapters.pinterest.sandbox.meter import Clock, Meter, Reading, rate_headers, windows
+from adapters.pinterest.sandbox.meter import TIERS, Clock, Meter, Reading, rate_headers, windows
 from adapters.pinterest.sandbox.operations import OPERATIONS, PUBLISHER_SCOPES, Operation
 from adapters.pinterest.sandbox.pictures import INTAKE, Intake
 from adapters.pinterest.sandbox.refusals import Refusal, over_limit, plain, trial
@@ -21,7 +21,7 @@ from adapters.pinterest.sandbox.site import Site
 from adapters.pinterest.sandbox.things import Token, User
 from adapters.pinterest.sandbox.tokens import TokenDesk
 from adapters.pinterest.sandbox.world import ACCESS_SECONDS, FEATURES, MOST_BOARDS, MOST_PINS, World
-from fingerpost import Lifespan, Sandbox, Seed, json_answer, route_of
+from fingerpost import Lifespan, Sandbox, Seed, Switch, json_answer, route_of
 
 APP = "1500000"
 """The app that every token belongs to unless another is named."""
@@ -41,13 +41,24 @@ class PinterestSandbox(Sandbox):
     `redirects` are the addresses that the app has registered, None for any; `token_seconds` is how long an access
     token from its token endpoint lives. `features` are those in beta that apps have been granted; without `analytics`
     none are told, and without `videos` none becomes a Pin, as in Pinterest's own sandbox. A video is worked at for
-    `media_seconds`. An account holds at most `most_pins` and `most_boards`.
+    `media_seconds`, and turns out to be no good where `media_fails`. An account holds at most `most_pins` and
+    `most_boards`.
     With an equally seeded `rng`, the first users, boards and tokens are the same after each start.
     """
 
     platform: ClassVar[str] = "PINTEREST"
     shelf: ClassVar[str] = "pins"
     app: ClassVar[tuple[str, str] | None] = (APP, APP_SECRET)
+    switches = (
+        Switch(name="tier", choices=tuple(TIERS), says="The app's access; with trial no Pin is made, as at Pinterest."),
+        Switch(name="media_seconds", says="Seconds for which a video is worked at."),
+        Switch(name="media_fails", says="Videos turn out to be no good."),
+        Switch(name="videos", says="No video becomes a Pin, as in Pinterest's own sandbox."),
+        Switch(name="analytics", says="No figures are told, as in Pinterest's own sandbox."),
+        Switch(name="token_seconds", says="Seconds for which an access token from the token endpoint lives."),
+        Switch(name="most_pins", says="How many Pins an account holds."),
+        Switch(name="most_boards", says="How many boards an account holds."),
+    )
     fault_kinds = {**Sandbox.fault_kinds, **FAULTS_OF_MEDIA}
 
     def __init__(
@@ -61,6 +72,7 @@ class PinterestSandbox(Sandbox):
         analytics: bool = True,
         videos: bool = True,
         media_seconds: float = 2.0,
+        media_fails: bool = False,
         most_pins: int = MOST_PINS,
         most_boards: int = MOST_BOARDS,
         clock: Clock = time.time,
@@ -73,7 +85,8 @@ class PinterestSandbox(Sandbox):
         # Faults draw from the other one, so that a coin thrown changes no id.
         self._world = World(self, random.Random(self.rng.getrandbits(64)))  # noqa: S311 - nothing is secret here
         self._world.granted, self._world.tells_figures = frozenset(features), analytics
-        self._world.media_seconds, self._world.makes_videos = media_seconds, videos
+        self._world.media_seconds, self._world.media_fails = media_seconds, media_fails
+        self._world.makes_videos = videos
         self._world.most_pins, self._world.most_boards = most_pins, most_boards
         self._gallery = Gallery()
         registered = None if redirects is None else frozenset(redirects)

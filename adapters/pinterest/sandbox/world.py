@@ -42,7 +42,7 @@ class World:
         self.sections: dict[str, Section] = {}
         self.pins: dict[str, Pin] = {}
         self.films: dict[str, Film] = {}
-        self.media_seconds = 0.0
+        self.media_seconds, self.media_fails = 0.0, False
         self.makes_videos = True
         self.most_pins, self.most_boards = MOST_PINS, MOST_BOARDS
 
@@ -153,6 +153,7 @@ class World:
             created=self.platform.clock(),
             dated=self.platform.now(),
             seconds=self.media_seconds,
+            fails=self.media_fails,
         )
         self.films[film.id] = film
         return film

@@ -1,12 +1,9 @@
-"""Every request that the adapter makes beside publishing fits Pinterest's own OpenAPI description."""
+"""What the adapter does beside publishing; the judge of all tests holds its requests against the description."""
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, date, datetime
-from pathlib import Path
 from random import Random
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 import pytest
@@ -20,8 +17,6 @@ from core.post import Account, Channel, Draft
 from core.sandbox import running
 from core.session import Session
 from fingerpost import ChannelFields, Rejected, Watched
-from tests.description import PINTEREST as DESCRIPTION
-from tests.description import Description
 
 TODAY = date.fromtimestamp(datetime.now(UTC).timestamp())
 
@@ -87,16 +82,6 @@ async def stand() -> AsyncIterator[Stand]:
         yield Stand(at.sandbox, at.url, transport)
 
 
-def mistakes(description: Description, method: str, target: str, body: object) -> list[str]:
-    """What is wrong with a request, with its query and its JSON body."""
-    parts = urlsplit(target)
-    headers = {"Authorization": "Bearer pina_", "Content-Type": "application/json"}
-    sent = None if body is None else json.dumps(body).encode()
-    return description.mistakes_of_request(
-        method, parts.path.removeprefix("/v5"), parse_qsl(parts.query, keep_blank_values=True), headers, sent
-    )
-
-
 async def boards(stand: Stand) -> None:
     places = stand.adapter.places
     fields = ChannelFields(name="New", description="About", privacy="protected")
@@ -144,30 +129,7 @@ async def figures(stand: Stand) -> None:
 
 
 @pytest.mark.parametrize("part", [boards, pins, figures])
-async def test_what_is_done_works_and_its_requests_fit(stand: Stand, part: Callable[[Stand], Awaitable[None]]) -> None:
+async def test_what_is_done_works(stand: Stand, part: Callable[[Stand], Awaitable[None]]) -> None:
     await part(stand)
     calls = [call for call in stand.sandbox.log.calls() if call.path.startswith("/v5/")]
     assert len(calls) >= 7
-    if DESCRIPTION:
-        description = Description(Path(DESCRIPTION))
-        for call in calls:
-            assert mistakes(description, call.method, call.path, call.body) == [], call
-
-
-@pytest.mark.skipif(not DESCRIPTION, reason="PINTEREST_OPENAPI names no description of the API")
-def test_the_description_finds_faults_in_requests() -> None:
-    description = Description(Path(DESCRIPTION))
-    day = "start_date=2026-01-01&end_date=2026-01-02"
-    for method, target, body in (
-        ("PATCH", "/v5/pins/1", {"title": "x" * 101}),
-        ("POST", "/v5/boards", {"name": "A", "privacy": "HIDDEN"}),
-        ("POST", "/v5/boards/1/sections", {"name": ""}),
-        ("GET", "/v5/boards?page_size=251", None),
-        ("GET", "/v5/boards?size=1", None),
-        ("GET", f"/v5/pins/1/analytics?{day}", None),
-        ("GET", f"/v5/pins/1/analytics?{day}&metric_types=LIKES", None),
-        ("PUT", "/v5/pins/1", None),
-        ("GET", f"/v5/pins/analytics?{day}&metric_types=SAVE&pin_ids=1,2", None),
-        ("DELETE", "/v5/pins/1", {}),
-    ):
-        assert mistakes(description, method, target, body) != [], (method, target)

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from tests.judge import recorded
 from tests.server.cli.processes import PATIENCE_SECONDS, Process, descendants, until
 
 FINGERPOST = Path(sys.executable).with_name("fingerpost")
@@ -22,10 +23,10 @@ FINGERPOST = Path(sys.executable).with_name("fingerpost")
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """The environment of the tests without any setting, and with `changes`."""
+    """The environment of the tests without any setting but that its sandboxes are judged, and with `changes`."""
     ours = ("DATABASE_URL", "REDIS_URL")
     kept = {k: v for k, v in os.environ.items() if k not in ours and not k.startswith("FINGERPOST_")}
-    return kept | changes
+    return kept | recorded() | changes
 
 
 def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -101,6 +102,18 @@ def up(state: Path, *options: str, **settings: str) -> Iterator[Up]:
         started.close()
 
 
+@contextmanager
+def sandbox(*arguments: str) -> Iterator[dict[str, Any]]:
+    """`fingerpost sandbox` with these arguments, for as long as the block lasts; what it says of its first platform."""
+    argv = [str(FINGERPOST), "sandbox", *arguments, "--port", "0"]
+    with subprocess.Popen(argv, env=environment(), stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield said(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
 class Client:
     """A client of what `up --json` printed."""
 
@@ -168,6 +181,6 @@ class Client:
 
 
 def said(line: str) -> dict[str, Any]:
-    """What stands in the line of `up --json`."""
+    """What stands in a line of JSON that a command printed."""
     answer: dict[str, Any] = json.loads(line)
     return answer

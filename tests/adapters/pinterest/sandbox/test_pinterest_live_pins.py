@@ -1,14 +1,11 @@
 """Pins that are there already, sections, and figures: as strict as Pinterest, and in the shapes of its description."""
 
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
 from adapters.pinterest.sandbox.operations import OPERATIONS, PUBLISHER_SCOPES
-from tests.description import PINTEREST as DESCRIPTION
-from tests.description import Description
 
 DAY = {"start_date": "2025-10-01", "end_date": "2025-10-09"}
 """Around the moment at which the clock of these tests stands."""
@@ -165,40 +162,3 @@ async def test_every_scope_of_an_operation_is_missed_by_name(ann: Any, with_scop
         status, body, _ = await lacking.call(method, path.replace("{media_id}", "1"), json={})
         assert (status, body["code"]) == (401, 3)
         assert body["message"].endswith(f"Missing: ['{scope}']")
-
-
-@pytest.mark.skipif(not DESCRIPTION, reason="PINTEREST_OPENAPI names no description of the API")
-async def test_these_answers_fit_the_description_too(ann: Any) -> None:
-    description = Description(Path(DESCRIPTION))
-
-    async def call(method: str, template: str, status: int, at: dict[str, str], **options: Any) -> Any:
-        answered, body, _ = await ann.call(method, f"/v5{template.format(**at)}", **options)
-        assert answered == status, body
-        assert description.mistakes(method, template, status, body) == []
-        return body
-
-    pin = await made(ann, title="T")
-    at = {"board_id": ann.board, "pin_id": pin["id"], "section_id": ""}
-    at["section_id"] = (await call("POST", "/boards/{board_id}/sections", 201, at, json={"name": "S"}))["id"]
-    section = "/boards/{board_id}/sections/{section_id}"
-    await call("PATCH", section, 200, at, json={"name": "T"})
-    await call("GET", f"{section}/pins", 200, at)
-    await call("DELETE", section, 204, at)
-    await call("DELETE", section, 404, at)
-    await call("GET", f"{section}/pins", 404, at)
-    await call("PATCH", "/pins/{pin_id}", 200, at, json={"title": "U"})
-    await call("PATCH", "/pins/{pin_id}", 400, at, json={"title": 1})
-    await call("POST", "/pins/{pin_id}/save", 201, at, json={})
-    await call("POST", "/pins/{pin_id}/save", 404, at, json={"board_id": "1"})
-    figures = {"params": {**DAY, "metric_types": "IMPRESSION,TOTAL_COMMENTS"}}
-    await call("GET", "/pins/{pin_id}/analytics", 200, at, **figures)
-    await call("GET", "/pins/{pin_id}/analytics", 200, at, params={**figures["params"], "split_field": "APP_TYPE"})
-    await call("GET", "/pins/{pin_id}/analytics", 400, at)
-    many = [*DAY.items(), ("pin_ids", pin["id"]), ("metric_types", "SAVE"), ("metric_types", "TOTAL_REACTIONS")]
-    await call("GET", "/pins/analytics", 200, at, params=many)
-    await call("GET", "/pins/analytics", 404, at, params=[*many, ("pin_ids", "1")])
-    await call("GET", "/user_account/analytics", 200, at, params=DAY)
-    for kind in ("pins", "video_pins"):
-        top = f"/user_account/analytics/top_{kind}"
-        await call("GET", top, 200, at, params={**DAY, "sort_by": "SAVE"})
-        await call("GET", top, 400, at, params=DAY)
