@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, get_args
 
 import aiohttp
 import msgspec
@@ -17,6 +17,7 @@ from adapters.pinterest.block import PinBlock
 from adapters.pinterest.boards import Boards
 from adapters.pinterest.sandbox import PinterestSandbox
 from core.governor.allowance import category_of
+from core.post import Url
 from core.sandbox import running
 from tests.description import PINTEREST, Description
 from tests.judge import Judge, judging
@@ -168,11 +169,13 @@ OURS_ALONE = {
     "note",  # gone from the API since 5.20; taken with a warning
 }  # fmt: skip
 
+(URL_PATTERN,) = (meta.pattern for meta in get_args(Url)[1:])
+
 STRICTER = {
     ("boardId", "max_length", 32): "no id has been seen with more than 19 digits; an endless one is a mistake",
     ("boardSectionId", "max_length", 32): "as with boards",
-    ("link", "pattern", r"^https?://[^\s/]\S*$"): "the live API answers 400 code 1 to what is no URL",
-    ("thumbnail", "pattern", r"^https?://[^\s/]\S*$"): "Pinterest fetches it",
+    ("link", "pattern", URL_PATTERN): "the live API answers 400 code 1 to what is no URL",
+    ("thumbnail", "pattern", URL_PATTERN): "Pinterest fetches it",
     ("thumbnail", "max_length", 2048): "Pinterest names no bound; a longer URL is a mistake",
     ("dominantColor", "pattern", "^#[0-9a-fA-F]{6}$"): "its description says: a hex number, such as #6E7874",
     ("aiDisclosures", "min_length", 1): "an empty list discloses nothing",
