@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from core.clock import elapsed
-from core.governor.asks import Ask, Window, micro
+from core.governor.asks import AHEAD_SECONDS, Ask, Window, micro
 from core.governor.line import Away, Line, words
 
 MOST = 512
@@ -16,6 +16,9 @@ MOST = 512
 
 REMEMBERED_WINDOWS, REMEMBERED_PLACES = 16, 4096
 """Of how many windows together, and how many such sets, it is remembered how the script is told of them."""
+
+RENEWAL_SECONDS = 30.0
+"""How often a process sees to it that the logs it writes to are kept."""
 
 PATIENCE_SECONDS = 2.0
 """How long Redis is waited for before the caller is told that it is away."""
@@ -41,12 +44,13 @@ class _Entry(msgspec.Struct, frozen=True):
     answers: "asyncio.Future[list[list[int]]]"
 
 
-class _Place(msgspec.Struct, frozen=True):
-    """Some windows as the script is told of them: how many keys, the keys, and the widths."""
+class _Place(msgspec.Struct):
+    """Some windows as the script is told of them: how many keys, the keys, the widths, and when we renewed them."""
 
     count: int
     keys: bytes
-    windows: msgspec.Raw
+    widths: msgspec.Raw
+    renewed: int = 0
 
 
 class Desk:
@@ -56,7 +60,9 @@ class Desk:
         self.app = app
         self._prefix = f"fp:{{{app}}}:"
         self._line = Line(url)
-        self._bounds = (micro(bounds.call), micro(bounds.slack), micro(bounds.grace))
+        life = RENEWAL_SECONDS + AHEAD_SECONDS + bounds.slack + bounds.call
+        times = (bounds.call, bounds.slack, bounds.grace, life, RENEWAL_SECONDS)
+        self._times = tuple(micro(seconds) for seconds in times)
         self._places: dict[tuple[Window, ...], _Place] = {}
         self._waiting: deque[_Entry] = deque()
         self._free = asyncio.Event()
@@ -139,15 +145,18 @@ class Desk:
             for ask in asks
         ]
         place = self._place(tuple(indexes))
-        answers = await self._patiently(place, (*self._bounds, place.windows, packed))
-        if answers == b"lost":
+        told = await self._patiently(place, (*self._times, place.renewed, place.widths, packed))
+        if told is None:
             raise Lost(self.app)
-        return UNPACKER.decode(answers)
+        answers = UNPACKER.decode(told)
+        if len(answers) > len(asks):
+            (place.renewed,) = answers.pop()
+        return answers
 
     def _place(self, windows: tuple[Window, ...]) -> _Place:
         place = self._places.get(windows)
         if place is None:
-            widths = [(window.calls, micro(window.seconds), window.long) for window in windows]
+            widths = [each for window in windows for each in (window.calls, micro(window.seconds), window.long)]
             names = [f"{self._prefix}{window.name}".encode() for window in windows]
             keys = [f"{self._prefix}epoch".encode(), *(b"%b:word" % name for name in names), *names]
             place = _Place(len(keys), words(*keys), msgspec.Raw(msgspec.msgpack.encode(widths)))
@@ -157,7 +166,7 @@ class Desk:
                 self._places[windows] = place
         return place
 
-    async def _patiently(self, place: _Place, rest: tuple[Any, ...]) -> Any:
+    async def _patiently(self, place: _Place, rest: tuple[Any, ...]) -> bytes | None:
         while True:
             try:
                 self.calls += 1

@@ -25,6 +25,12 @@ RETRY_SECONDS = 0.5
 
 PACKER = msgspec.msgpack.Encoder()
 
+ARRAY_HEADER = 1
+"""The bytes that MessagePack puts before up to fifteen values; without them the values stand one behind the other."""
+
+_Epoch = tuple[str, int, bool]
+"""The word that says whose log it is; since when, in microseconds; and whether the windows were in use then."""
+
 
 class Away(FingerpostError):
     """Redis does not answer."""
@@ -43,16 +49,25 @@ class Line:
         self._connection: AbstractConnection | None = None
         self._server = ""
         self._keeps = False
+        self._epoch: _Epoch = ("", 0, False)
         self._scripts: dict[str, bytes] = {}
         self._away_until = 0.0
 
-    async def take(self, count: int, keys: bytes, rest: tuple[Any, ...]) -> Any:
+    async def take(self, count: int, keys: bytes, rest: tuple[Any, ...]) -> bytes | None:
         """Run `take.lua` with so many `words` as keys, and `rest` of its arguments.
 
-        Answers `lost` where the server's log is not the one it began. Raises `Away`.
+        Answers None where the server's log is not the one it began. Raises `Away`.
         """
-        connection = self._connection or await self._connected()
-        return await self._run(connection, "take", count, 1, keys + words(PACKER.encode((self._server, *rest))))
+        while True:
+            connection = self._connection or await self._connected()
+            message = PACKER.encode((*self._epoch, *rest))[ARRAY_HEADER:]
+            answer = await self._run(connection, "take", count, 1, keys + words(message))
+            if isinstance(answer, bytes):
+                return answer
+            epoch = answer[0].decode()
+            if not epoch.startswith(f"{self._server} "):
+                return None
+            self._epoch = _read(epoch)
 
     async def reopen(self, key: str, *, used_ago: float | None, anew: bool) -> None:
         """Let a log begin anew, where it was lost or `anew` says so, as of its last use. Raises `Away`.
@@ -132,6 +147,11 @@ class Line:
         if connection is not None:
             await connection.disconnect(nowait=True)
             await self._pool.release(connection)
+
+
+def _read(epoch: str) -> _Epoch:
+    _, since, used = epoch.split()
+    return epoch, int(since), used == "1"
 
 
 def words(*each: bytes) -> bytes:

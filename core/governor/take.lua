@@ -1,33 +1,41 @@
 -- Everything that is asked of the windows of one app at one moment, in order, as one step.
 --
 -- KEYS     the epoch, then for each window its word, then for each window its log.
--- ARGV[1]  MessagePack: {server, bound, slack, grace, windows = {{limit, length, whether long}, ...}, asks = {...}}.
--- Answers  "lost" where the log is not the one we know, else MessagePack: for each ask a list of integers.
+-- ARGV[1]  MessagePack, one behind the other: the epoch as the caller knows it, and what it says (since, used); bound,
+--          slack, grace, life and renewal, in microseconds; when the caller renewed these windows; for each window its
+--          limit, its length and whether it is long; the asks.
+-- Answers  the epoch as it is, alone in a list, where the caller knows another, else MessagePack: for each ask a list
+--          of integers, and behind them the time if the caller's windows were renewed.
 --
 -- A log is one sorted set. The score of a call that has ended is its end; of one that is under way FLIGHT + its start;
 -- of one that is booked BOOKED + its moment. So the set is ordered by who leaves first: the ended ones a window after
 -- their end, those under way not before a window from now, the booked ones last. All times are microseconds of this
 -- server's clock, and all answers are delays.
+--
+-- A key goes by itself `life` after its window's length. That is set when the first call comes into it, and again for
+-- whoever writes there and did so last (`renewed`) longer ago than `renewal`: life is that, and the longest that can
+-- pass until a call that was booked has ended.
 
 local FLIGHT, BOOKED = 2251799813685248, 4503599627370496
 local call, ceil, max = redis.call, math.ceil, math.max
 
-local ask = cmsgpack.unpack(ARGV[1])
-local server, bound, slack, grace, windows = ask[1], ask[2], ask[3], ask[4], ask[5]
+local epoch, since, used, bound, slack, grace, life, renewal, renewed, widths, asks = cmsgpack.unpack(ARGV[1])
 local time = call('TIME')
 local now = time[1] * 1000000 + time[2]
+local renews = now - renewed > renewal
 
-local words = call('MGET', unpack(KEYS, 1, 1 + #windows))
-local known, since, used = string.match(words[1] or '', '^(%S+) (%d+) (%d)$')
-if known ~= server then return 'lost' end
-since, used = tonumber(since), used == '1'
+local count = #KEYS / 2 - 0.5
+local words = call('MGET', unpack(KEYS, 1, 1 + count))
+if words[1] ~= epoch then return {words[1] or ''} end
 
-for i, width in ipairs(windows) do
+local windows = {}
+for i = 1, count do
+  local limit = widths[3 * i - 2]
   local window = {
-    calls = width[1], limit = width[1], length = width[2], long = width[3], word = KEYS[1 + i],
-    key = KEYS[1 + #windows + i], shut = 0, cap = 0, cap_until = 0, epoch = 0, tidy = false,
+    calls = limit, limit = limit, length = widths[3 * i - 1], word = KEYS[1 + i], key = KEYS[1 + count + i], shut = 0,
   }
   windows[i] = window
+  if widths[3 * i] then window.long, window.epoch = true, 0 end
   if words[1 + i] then
     window.shut, window.cap, window.cap_until, window.epoch = unpack(cmsgpack.unpack(words[1 + i]))
     if window.cap_until > now and window.cap < window.limit then window.limit = window.cap end
@@ -42,45 +50,52 @@ local written = used and since + max(grace, bound) or 0
 
 -- How long a window's word is of use, in milliseconds.
 local function lifetime(window)
-  local milliseconds = ceil((window.length + bound) / 1000)
-  return max(milliseconds, ceil((window.shut - now) / 1000))
+  return ceil(max(window.length + life, window.shut - now) / 1000)
 end
 
-local function keep(window)
-  call('SET', window.word, cmsgpack.pack({window.shut, window.cap, window.cap_until, window.epoch}),
-             'PX', lifetime(window))
+local function renew(window)
+  call('PEXPIRE', window.key, ceil((window.length + life) / 1000))
+  if window.long then call('PEXPIRE', window.word, lifetime(window)) end
 end
 
 local function add(window, score, name)
-  call('ZADD', window.key, score, name)
-  call('PEXPIRE', window.key, ceil((window.length + bound) / 1000))
-  if window.long then call('PEXPIRE', window.word, lifetime(window)) end
+  if call('ZADD', window.key, score, name) == 1 and not window.filled then renew(window) end
+end
+
+-- How many calls a window has; where there are none its key is gone.
+local function size(window)
+  local found = call('ZCARD', window.key)
+  window.filled = found > 0
+  return found
+end
+
+local function drop(window, name)
+  window.filled = false
+  call('ZREM', window.key, name)
 end
 
 -- Away with what counts no more: calls that left, bookings nobody came for. A call nobody ended has ended at its bound.
 local function tidy(window)
   if window.tidy then return end
-  window.tidy = true
+  window.tidy, window.filled = true, false
   local dead = call('ZRANGEBYSCORE', window.key, FLIGHT, FLIGHT + now - bound, 'WITHSCORES')
   for i = 1, #dead, 2 do call('ZADD', window.key, dead[i + 1] - FLIGHT + bound, dead[i]) end
   call('ZREMRANGEBYSCORE', window.key, '-inf', now - window.length)
   call('ZREMRANGEBYSCORE', window.key, BOOKED, BOOKED + now - slack)
 end
 
--- When the first `count` of a window have left, and whether that is certain.
-local function leaving(window, count)
-  local entry = call('ZRANGE', window.key, count - 1, count - 1, 'WITHSCORES')
-  if not entry[1] then return max(window.cap_until, now + window.length), false end
+-- When a window that is full has room for so many, and whether that is certain.
+local function room(window, units, name)
+  tidy(window)
+  local over = (name and call('ZRANK', window.key, name) or size(window)) + units - window.limit
+  if over <= 0 then return now, true end
+  local entry = call('ZRANGE', window.key, over - 1, over - 1, 'WITHSCORES')
+  if not entry[1] then return max(window.cap_until or 0, now + window.length), false end
   local score = tonumber(entry[2])
   if score < FLIGHT then return score + window.length, true end
   if score < BOOKED then return now + window.length, false end
   -- One whose moment has passed may still come, and goes then.
   return max(score - BOOKED, now) + window.length, false
-end
-
-local function before(window, name)
-  if not name then return call('ZCARD', window.key) end
-  return call('ZRANK', window.key, name) or call('ZCARD', window.key)
 end
 
 -- The first moment at which all windows have room for so many, whether that is certain, and which window says so;
@@ -94,22 +109,13 @@ local function moment(indexes, units, name)
       if written <= now then return nil, place - 1 end
       free = max(free, written)
     end
-    local over = call('ZCARD', window.key) + units - window.limit
-    if over > 0 then
-      tidy(window)
-      over = before(window, name) + units - window.limit
-    end
-    if over > 0 then
-      local left, sure = leaving(window, over)
+    if size(window) + units > window.limit then
+      local left, sure = room(window, units, name)
       free, certain = max(free, left), certain and sure
     end
     if free > at then at, culprit = free, place - 1 end
   end
   return at, certain, culprit
-end
-
-local function drop(indexes, name)
-  for _, index in ipairs(indexes) do call('ZREM', windows[index].key, name) end
 end
 
 -- A call goes now, or is booked for its moment under `later` (at most `ahead` from now), or is told when to ask again.
@@ -121,7 +127,7 @@ local function go(a)
     for _, index in ipairs(indexes) do add(windows[index], FLIGHT + now, name) end
     return {0, 0, 0}
   end
-  drop(indexes, name)
+  for _, index in ipairs(indexes) do drop(windows[index], name) end
   if not later or not certain or at - now > ahead then
     return {at - now, max(at - now - math.floor(ahead / 2), 1000), culprit}
   end
@@ -152,67 +158,85 @@ local function finish(a)
 end
 
 local function back(a)
-  for _, name in ipairs(a[3]) do drop(a[2], name) end
-  return {}
-end
-
-local function shut(a)
   for _, index in ipairs(a[2]) do
-    local window = windows[index]
-    window.shut = max(window.shut, now + a[3])
-    keep(window)
+    for _, name in ipairs(a[3]) do drop(windows[index], name) end
   end
   return {}
 end
 
--- What the platform says remains counts, where it is less than we believe: others may use the same allowance.
-local function learn(a)
-  local window, remaining, reset = windows[a[2][1]], a[3], a[4]
-  if window.long and window.epoch ~= since then return {} end
-  tidy(window)
-  local counted = call('ZCOUNT', window.key, '-inf', '(' .. string.format('%.0f', BOOKED))
-  local cap = remaining + counted
-  if cap >= window.calls and window.cap_until <= now then return {} end
-  window.cap, window.cap_until = cap, now + window.length
-  if remaining == 0 and now + reset > window.shut then window.shut = now + reset end
-  keep(window)
-  return {}
-end
+-- What is asked seldom.
+local function rarely()
+  local function keep(window)
+    local word = {window.shut, window.cap or 0, window.cap_until or 0, window.epoch or 0}
+    call('SET', window.word, cmsgpack.pack(word), 'PX', lifetime(window))
+  end
 
-local function look(a)
-  local window = windows[a[2][1]]
-  if window.long and window.epoch ~= since and written <= now then return {-1, 0} end
-  tidy(window)
-  local used = call('ZCOUNT', window.key, '-inf', '(' .. string.format('%.0f', BOOKED))
-  local booked = call('ZCARD', window.key) - used
-  return {window.limit, used, booked, max(moment(a[2], 1) - now, 0)}
-end
+  -- How many calls of a window are not booked only.
+  local function made(window)
+    return call('ZCOUNT', window.key, '-inf', '(' .. string.format('%.0f', BOOKED))
+  end
 
-local function count(a)
-  local at, certain, culprit = moment(a[2], 1)
-  if not at then return {-1, certain, 0} end
-  if at > now then return {at - now, at - now, culprit} end
-  add(windows[a[2][1]], now, a[3])
-  return {0, 0, 0}
-end
-
--- A log that a restart or a replica has kept is whole up to some moment: only what was used later is missing there.
-local function restore(a)
-  local window, uses = windows[a[2][1]], a[3]
-  if window.epoch == since then return {} end
-  local last = call('ZREVRANGEBYSCORE', window.key, string.format('(%.0f', since), '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  for _, use in ipairs(uses) do
-    if now - use[2] >= tonumber(last[2] or 0) then
-      for unit = 1, use[3] do add(window, now - use[2], use[1] .. '/' .. unit) end
+  local function shut(a)
+    for _, index in ipairs(a[2]) do
+      local window = windows[index]
+      window.shut = max(window.shut, now + a[3])
+      keep(window)
     end
+    return {}
   end
-  window.epoch = since
-  keep(window)
-  return {}
+
+  -- What the platform says remains counts, where it is less than we believe: others may use the same allowance.
+  local function learn(a)
+    local window, remaining, reset = windows[a[2][1]], a[3], a[4]
+    if window.long and window.epoch ~= since then return {} end
+    tidy(window)
+    local cap = remaining + made(window)
+    if cap >= window.calls and (window.cap_until or 0) <= now then return {} end
+    window.cap, window.cap_until = cap, now + window.length
+    if remaining == 0 and now + reset > window.shut then window.shut = now + reset end
+    keep(window)
+    return {}
+  end
+
+  local function look(a)
+    local window = windows[a[2][1]]
+    if window.long and window.epoch ~= since and written <= now then return {-1, 0} end
+    tidy(window)
+    local used = made(window)
+    return {window.limit, used, size(window) - used, max(moment(a[2], 1) - now, 0)}
+  end
+
+  local function count(a)
+    local at, certain, culprit = moment(a[2], 1)
+    if not at then return {-1, certain, 0} end
+    if at > now then return {at - now, at - now, culprit} end
+    add(windows[a[2][1]], now, a[3])
+    return {0, 0, 0}
+  end
+
+  -- A log that a restart or a replica has kept is whole up to some moment: only what was used later is missing there.
+  local function restore(a)
+    local window, uses = windows[a[2][1]], a[3]
+    if window.epoch == since then return {} end
+    local last = call('ZREVRANGEBYSCORE', window.key, string.format('(%.0f', since), '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
+    for _, use in ipairs(uses) do
+      if now - use[2] >= tonumber(last[2] or 0) then
+        for unit = 1, use[3] do add(window, now - use[2], use[1] .. '/' .. unit) end
+      end
+    end
+    window.epoch = since
+    keep(window)
+    return {}
+  end
+
+  return {shut = shut, learn = learn, look = look, count = count, restore = restore}
 end
 
-local does = {go = go, book = book, ended = finish, back = back, shut = shut, learn = learn, look = look, count = count,
-              restore = restore}
+local does = {go = go, book = book, ended = finish, back = back}
 local answers = {}
-for i, one in ipairs(ask[6]) do answers[i] = does[one[1]](one) end
+for i, one in ipairs(asks) do answers[i] = (does[one[1]] or rarely()[one[1]])(one) end
+if renews then
+  for _, window in ipairs(windows) do renew(window) end
+  answers[#answers + 1] = {now}
+end
 return cmsgpack.pack(answers)

@@ -8,7 +8,8 @@ from uuid import uuid4
 import msgspec
 import redis
 
-from core.governor.asks import Ask, Window, micro
+from core.governor.asks import AHEAD_SECONDS, Ask, Window, micro
+from core.governor.desk import RENEWAL_SECONDS
 
 PRELUDE = """
 local genuine, driven = redis, tonumber(ARGV[#ARGV])
@@ -40,7 +41,9 @@ class Driven:
         self.server = "one"
         self._client = redis.Redis.from_url(url)
         self._prefix = f"fp:{{{uuid4().hex}}}:"
-        self._bounds = [micro(bound), micro(slack), micro(grace)]
+        life = RENEWAL_SECONDS + AHEAD_SECONDS + slack + bound
+        self._times = [micro(seconds) for seconds in (bound, slack, grace, life, RENEWAL_SECONDS)]
+        self._renewed: dict[tuple[Window, ...], int] = {}
         self._take, self._reopen = (
             self._client.register_script(PRELUDE + files("core.governor").joinpath(f"{name}.lua").read_text())
             for name in ("take", "reopen")
@@ -48,14 +51,20 @@ class Driven:
 
     def ask(self, asks: Sequence[Ask]) -> Any:
         """What the script answers at this moment."""
-        windows = list(dict.fromkeys(window for ask in asks for window in ask.windows))
+        server, since, used = (self._client.get(f"{self._prefix}epoch") or b"none 0 0").decode().split()
+        if server != self.server:
+            return b"lost"
+        windows = tuple(dict.fromkeys(window for ask in asks for window in ask.windows))
         packed = [(ask.kind, [windows.index(window) + 1 for window in ask.windows], *ask.rest) for ask in asks]
-        widths = [(window.calls, micro(window.seconds), window.long) for window in windows]
+        widths = [each for window in windows for each in (window.calls, micro(window.seconds), window.long)]
         logs = [f"{self._prefix}{window.name}" for window in windows]
         keys = [f"{self._prefix}epoch", *(f"{log}:word" for log in logs), *logs]
-        blob = msgspec.msgpack.encode((self.server, *self._bounds, widths, packed))
-        answer = self._take(keys=keys, args=[blob, self.now])
-        return answer if answer == b"lost" else msgspec.msgpack.decode(answer)
+        epoch = (f"{server} {since} {used}", int(since), used == "1")
+        values = (*epoch, *self._times, self._renewed.get(windows, 0), widths, packed)
+        answers = msgspec.msgpack.decode(self._take(keys=keys, args=[msgspec.msgpack.encode(values)[1:], self.now]))
+        if len(answers) > len(asks):
+            (self._renewed[windows],) = answers.pop()
+        return answers
 
     def reopen(self, *, in_use: bool) -> None:
         """Let the log begin anew."""

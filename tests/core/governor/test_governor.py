@@ -10,13 +10,15 @@ import pytest
 import redis
 from psycopg_pool import AsyncConnectionPool
 
-from core.governor.asks import Window, book
-from core.governor.governor import Governor
+from core.governor.asks import AHEAD_SECONDS, Window, book
+from core.governor.desk import RENEWAL_SECONDS
+from core.governor.governor import SLACK_SECONDS, Governor
 from core.governor.journal import Journal
 
 pytestmark = pytest.mark.engine
 
 APP = "ECHO:default"
+CALL_SECONDS = 2.0
 
 
 def window(calls: int, seconds: float = 60.0, name: str = "w") -> Window:
@@ -25,7 +27,7 @@ def window(calls: int, seconds: float = 60.0, name: str = "w") -> Window:
 
 @pytest.fixture
 async def governor(pool: AsyncConnectionPool[Any], redis_url: str) -> AsyncIterator[Governor]:
-    one = Governor(redis_url, Journal(pool, worker=True), call_seconds=2.0)
+    one = Governor(redis_url, Journal(pool, worker=True), call_seconds=CALL_SECONDS)
     yield one
     await one.aclose()
 
@@ -191,7 +193,22 @@ async def test_memory_is_bounded_by_the_quota(governor: Governor, redis_url: str
     with redis.Redis.from_url(redis_url) as client:
         log = f"fp:{{{APP}}}:{windows[0].name}"
         assert client.zcard(log) <= 20
-        assert 0 < client.pttl(log) <= 4000
+        assert 0 < client.pttl(log) <= 1000 * (2 + CALL_SECONDS + RENEWAL_SECONDS + AHEAD_SECONDS + SLACK_SECONDS)
+
+
+async def test_a_log_that_was_emptied_goes_by_itself_like_any_other(governor: Governor, redis_url: str) -> None:
+    windows = (window(10),)
+    with redis.Redis.from_url(redis_url) as client:
+        log = f"fp:{{{APP}}}:{windows[0].name}"
+        for name in ("a", "b"):
+            assert (await governor.go(APP, windows, name)).delay == 0
+            assert client.pttl(log) > 0
+            governor.back(APP, windows, [name])
+            await told(governor)
+            assert not client.exists(log)
+        governor.ended(APP, windows, "b")
+        await told(governor)
+        assert client.pttl(log) > 0
 
 
 async def test_the_loss_of_a_log_that_rested_forgets_no_long_window(

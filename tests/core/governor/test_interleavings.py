@@ -244,6 +244,19 @@ def test_a_call_that_was_under_way_at_a_loss_still_counts(log: Driven) -> None:
     assert goes(log, windows, "b")
 
 
+def test_a_log_that_is_written_to_again_and_again_outlives_its_last_call(log: Driven) -> None:
+    windows = (Window(name="w", calls=8, seconds=100.0),)
+    for number in range(8):
+        assert goes(log, windows, f"a{number}")
+        log.ask([ended(windows, f"a{number}")])
+        log.now += micro(11.0)
+    log.now += micro(80.0)
+    # What was told at the first call would have let the log go by now.
+    assert log.members(windows[0]) == 8
+    gone = sum(goes(log, windows, f"b{number}") for number in range(8))
+    assert gone == 7, "the last of the eight ended less than a hundred seconds ago, all others have left"
+
+
 def test_a_booked_call_that_is_later_than_its_window_is_long_still_counts(log: Driven) -> None:
     windows = (Window(name="w", calls=2, seconds=1.0),)
     assert log.ask([book(windows, ["a", "b"], "lane")])[0][0] == 0
