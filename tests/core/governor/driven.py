@@ -51,7 +51,8 @@ class Driven:
 
     def ask(self, asks: Sequence[Ask]) -> Any:
         """What the script answers at this moment."""
-        server, since, used = (self._client.get(f"{self._prefix}epoch") or b"none 0 0").decode().split()
+        found = self._client.get(f"{self._prefix}epoch")
+        server, since, used = (found.decode() if isinstance(found, bytes) else "none 0 0").split()
         if server != self.server:
             return b"lost"
         windows = tuple(dict.fromkeys(window for ask in asks for window in ask.windows))
