@@ -22,7 +22,7 @@ from core.hook import hookimpl
 from core.limits import FileLimits, Limits, MediaLimits, Quota, Remaining, TextLimit
 from core.post import Account, Block, Channel, Draft, Media, Privacy, Url
 from core.refusals import Refusal, refused, told_by
-from core.rules import rule
+from core.rules import gives_one_of, names_channel, only_by, rule
 from core.session import Session
 from core.streams import Body, MediaFile, form_body, json_body
 
@@ -96,10 +96,13 @@ __all__ = [
     "Watched",
     "by_status",
     "form_body",
+    "gives_one_of",
     "hookimpl",
     "json_answer",
     "json_body",
     "jwt_seconds",
+    "names_channel",
+    "only_by",
     "quota_left",
     "refused",
     "reset_in",

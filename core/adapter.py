@@ -5,20 +5,25 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
+from urllib.parse import quote
 
 import httpx
 import msgspec
 
 from core.abilities import Aftercare, Insights, Places
+from core.answers import quota_left
 from core.connect import Form, OAuth, Tokens
 from core.errors import BrokenAdapter, PublishError
-from core.limits import Limits, Quota, Remaining
+from core.limits import Limits, Quota, Remaining, category_of
 from core.post import Account, Block, Channel, Draft
 from core.refusals import Refusal, refused, told_by
 from core.rules import Rule
 from core.session import Session
 
 B = TypeVar("B", bound=Block)
+
+TOKEN_IN_PATH = b"%7Btoken%7D"
+"""How `{token}` stands in the path of a request."""
 
 Certainty = Literal["key", "two-phase", "read-back", "none"]
 """How a platform lets us be sure that a post went out; see `Adapter`."""
@@ -61,10 +66,12 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 class Fill(msgspec.Struct, frozen=True, kw_only=True):
     """How a block's `field` (its name on the wire) is filled from the shared part where the block leaves it out.
 
-    `alt_text` is the post's, or that of the first upload. The fills of one field are tried in turn. `part` picks
-    from the source; with `if_it_fits` a text that breaks the field's own bounds is passed over instead of
-    reported. With `below` it is put below what the field has, even the block's own, unless it stands in it already.
-    `warning` is told when it is used.
+    `alt_text` is the post's, or that of the first upload: what the field has counts as the `alt_text` of the draft's
+    first file, and its bounds hold for what is said of the others, which is cut to them.
+
+    The fills of one field are tried in turn. `part` picks from the source; with `if_it_fits` a text that breaks the
+    field's own bounds is passed over instead of reported. With `below` it is put below what the field has, even the
+    block's own, unless it stands in it already. `warning` is told when it is used.
     """
 
     field: str
@@ -88,13 +95,19 @@ class Adapter(ABC, Generic[B]):
     drops a repeated idempotency key), `two-phase` (the evidence of a create survives), `read-back` (`find`
     looks it up) or `none` (a person has to look). `key_seconds` is how long the platform remembers a key, where it
     says so: afterwards nothing is sent under it again, but looked up where there is a `find`, else left to a person.
-    `connect` is how an account is connected: the page for it is drawn from that. `one_channel` says that an account
-    publishes to one channel, which is chosen once.
+    `ways` are the ways of being connected, where there are several, each with its own certainty; `sign_in` tells which
+    it was. `connect` is how an account is connected: the page for it is drawn from that. `one_channel` says that an
+    account publishes to one channel, which is chosen once.
 
     `quotas` are what the platform allows; `tiers` are others by the name of an app's access tier, which a setting
     `FINGERPOST_<PLATFORM>_TIER` chooses. An adapter that has any names the category of each call to the API host in
     `operations`, by method and path: `{"POST /v5/pins": "org_write", "GET /v5/*": "org_read"}`, the first that
     fits counting.
+
+    `rate_headers` is how the names of the headers begin in which answers tell the calls that are left, such as
+    `x-ratelimit` for `X-RateLimit-Remaining` and `X-RateLimit-Reset`; they are about the narrowest quota of the call's
+    category. `authorization` is the header that carries the token; where a path holds `{token}`, as in
+    `/webhooks/{token}`, it stands there and in no header.
 
     `rehearsal` plays the platform in a dry run: what it answers (JSON) to each call that `publish` and `resume` make,
     by method and path as in `operations`, or by method and address for other hosts than the API's.
@@ -112,10 +125,13 @@ class Adapter(ABC, Generic[B]):
     certainty: ClassVar[Certainty]
     hosts: ClassVar[dict[str, str]]
     key_seconds: ClassVar[float | None] = None
+    ways: ClassVar[Mapping[str, Certainty]] = {}
     limits: ClassVar[Limits] = Limits()
     quotas: ClassVar[tuple[Quota, ...]] = ()
     tiers: ClassVar[Mapping[str, tuple[Quota, ...]]] = {}
     operations: ClassVar[Mapping[str, str]] = {}
+    rate_headers: ClassVar[str] = ""
+    authorization: ClassVar[str] = "Bearer {token}"
     rehearsal: ClassVar[Mapping[str, Any]] = {}
     fills: ClassVar[tuple[Fill, ...]] = ()
     connect: ClassVar[OAuth | Form | None] = None
@@ -144,8 +160,8 @@ class Adapter(ABC, Generic[B]):
         return self.limits
 
     def certainty_of(self, account: Account) -> Certainty:
-        """How an unclear outcome at this account is settled, by the facts that its profile told."""
-        return self.certainty
+        """How an unclear outcome at this account is settled: by its way, unless overridden, or by its facts."""
+        return self.ways.get(account.way, self.certainty)
 
     def text_of(self, draft: Draft[B], field: str) -> str | None:
         """What is sent as the text of a field (its name on the wire), which its limits count.
@@ -155,6 +171,11 @@ class Adapter(ABC, Generic[B]):
         """
         value = getattr(draft.block, self.attribute(field), None)
         return value if isinstance(value, str) else None
+
+    @property
+    def alt_text_field(self) -> str | None:
+        """The field (its name on the wire) that says what the first file shows; None where there is none."""
+        return next((fill.field for fill in self.fills if fill.source == "alt_text"), None)
 
     @classmethod
     def attribute(cls, field: str) -> str:
@@ -226,12 +247,22 @@ class Adapter(ABC, Generic[B]):
         return Counter(category for call in writes if (category := self.operations.get(call)))
 
     def remaining(self, response: httpx.Response) -> Sequence[Remaining]:
-        """What an answer of the platform says of its quotas, in its headers; nothing where it says nothing."""
-        return ()
+        """What an answer of the platform says of its quotas; unless overridden, in its `rate_headers`."""
+        call = response.request
+        category = category_of(tuple(self.operations.items()), call.method, call.url.path)
+        seconds = min((quota.seconds for quota in self.quotas if quota.category == category), default=None)
+        told = quota_left(response, self.rate_headers) if self.rate_headers else None
+        if category is None or seconds is None or told is None:
+            return ()
+        return (Remaining(category=category, seconds=seconds, calls=told[0], reset=told[1]),)
 
     def authorize(self, request: httpx.Request, token: str) -> None:
-        """Put the token on a request to the API host: as a bearer token (RFC 6750), unless overridden."""
-        request.headers["Authorization"] = f"Bearer {token}"
+        """Put the token on a request to the API host: as `authorization` says, or in the place of `{token}`."""
+        raw = request.url.raw_path
+        if TOKEN_IN_PATH in raw:
+            request.url = request.url.copy_with(raw_path=raw.replace(TOKEN_IN_PATH, quote(token).encode()))
+        else:
+            request.headers["Authorization"] = self.authorization.format(token=token)
 
     def classify(self, response: httpx.Response) -> PublishError | None:
         """What a refused call (status 400 and up, body read) means; None leaves it to the status alone.

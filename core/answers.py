@@ -71,8 +71,9 @@ def reset_in(response: httpx.Response, header: str) -> float | None:
 
 
 def quota_left(response: httpx.Response, prefix: str) -> tuple[int, float] | None:
-    """The calls that are left by `<prefix>-remaining`, and in how many seconds there are more by `<prefix>-reset`."""
-    left, reset = response.headers.get(f"{prefix}-remaining", ""), reset_in(response, f"{prefix}-reset")
+    """The calls left by `<prefix>-remaining`, and the seconds to more by `<prefix>-reset-after` or `<prefix>-reset`."""
+    left, reset = response.headers.get(f"{prefix}-remaining", ""), reset_in(response, f"{prefix}-reset-after")
+    reset = reset_in(response, f"{prefix}-reset") if reset is None else reset
     return (int(left), reset) if re.fullmatch(r"[0-9]{1,9}", left) and reset is not None else None
 
 

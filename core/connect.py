@@ -81,7 +81,8 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     """What a platform gave to use an account with; seconds from now on, None where it did not say.
 
-    Without a `refresh_token` they cannot be refreshed.
+    Without a `refresh_token` they cannot be refreshed. `way` is how the account was connected, one of the adapter's
+    `ways` where it has several: sessions tell it from then on as `Account.way`.
     """
 
     access_token: str
@@ -89,6 +90,7 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     expires_in: float | None = None
     refresh_expires_in: float | None = None
     scopes: tuple[str, ...] | None = None
+    way: str = ""
 
     def __repr__(self) -> str:
         """Without the secrets."""

@@ -52,13 +52,15 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 class PlatformView(msgspec.Struct, frozen=True, kw_only=True):
     """Everything declared of a platform; `schema` is the JSON Schema of its block, `example` a block that is sound.
 
-    `certainty` is how an unclear outcome is settled, `tiers` are other quotas by an app's access tier, and
+    `certainty` is how an unclear outcome is settled, `ways` by which way of being connected where there are several,
+    `tiers` are other quotas by an app's access tier, and
     `operations` say in which category of quotas each call counts.
     """
 
     platform: str
     label: str
     certainty: Certainty
+    ways: dict[str, Certainty]
     abilities: Abilities
     connecting: Connecting | None
     limits: Limits
@@ -77,6 +79,7 @@ def describe(adapter: Adapter[Any]) -> PlatformView:
         platform=adapter.platform,
         label=adapter.label,
         certainty=adapter.certainty,
+        ways=dict(adapter.ways),
         abilities=abilities(adapter),
         connecting=_connecting(adapter.connect),
         limits=adapter.limits,

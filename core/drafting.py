@@ -8,7 +8,7 @@ import msgspec
 from core.adapter import Adapter
 from core.convert import convert_sound
 from core.findings import Finding, Path
-from core.limits import MediaLimits, TextLimit
+from core.limits import Limits, MediaLimits, TextLimit
 from core.media.fitting import plan
 from core.media.rules import count_findings, file_findings, fitted_finding, way_findings
 from core.post import Account, Block, Draft, Media
@@ -65,7 +65,9 @@ def drafted(
 
     `uploads` are those of the team by id, and what was fetched from public URLs by its URL.
     """
-    filled, origins, findings = _filled(adapter, shared, dict(block), path, _alt_text(block, shared, uploads, path))
+    limits = adapter.limits_of(account)
+    alt_text = _alt_text(block, shared, uploads, path)
+    filled, origins, findings = _filled(adapter, limits, shared, dict(block), path, alt_text)
     settled = {name: filled[name] for name, origin in origins.items() if "uploadIds" in origin}
     if shared.adapt == "shorten":
         cut = _shortened(adapter, shared, filled, origins, account)
@@ -77,12 +79,12 @@ def drafted(
     findings += faults
     if sound is None:
         return Drafted(draft=None, findings=tuple(findings), settled=settled)
-    limits = adapter.limits_of(account)
     placed, media_faults = _media(sound, shared, path, uploads)
     findings += media_faults
     if not media_faults:
         placed, media_findings = _fitted(limits.media, placed, path, fit=shared.media_fit != "off")
-        findings += media_findings
+        placed, cut_alt_texts = _described(adapter, limits, sound, placed)
+        findings += media_findings + cut_alt_texts
     draft = Draft[Any](title=shared.title, block=sound, media=tuple(item for item, _ in placed), account=account)
     too_long = list(_text_findings(adapter, limits.texts, draft, path, faulty))
     findings += [_at_origin(finding, origins, len(path)) for finding in too_long]
@@ -105,7 +107,12 @@ def _alt_text(
 
 
 def _filled(
-    adapter: AnyAdapter, shared: Shared, block: dict[str, Any], path: Path, alt_text: tuple[str | None, Path]
+    adapter: AnyAdapter,
+    limits: Limits,
+    shared: Shared,
+    block: dict[str, Any],
+    path: Path,
+    alt_text: tuple[str | None, Path],
 ) -> tuple[dict[str, Any], dict[str, Path], list[Finding]]:
     origins: dict[str, Path] = {}
     findings: list[Finding] = []
@@ -118,7 +125,7 @@ def _filled(
         value = fill.part(source)
         if isinstance(has, str) and has:
             value = has if value in has else f"{has}\n\n{value}"
-        if not value or (fill.if_it_fits and convert_sound(adapter.block, {fill.field: value})[1]):
+        if not value or (fill.if_it_fits and not _fits(adapter, limits, fill.field, value)):
             continue
         block[fill.field] = value
         if has is None:
@@ -128,6 +135,32 @@ def _filled(
                 Finding(code="filled_in", path=(*path, fill.field), message=fill.warning, severity="warning")
             )
     return block, origins, findings
+
+
+def _fits(adapter: AnyAdapter, limits: Limits, field: str, value: str) -> bool:
+    """Whether a text keeps to the bounds of a field by itself."""
+    too_long = any(limit.count(value) > limit.most for limit in limits.of_text(field))
+    return not too_long and not convert_sound(adapter.block, {field: value})[1]
+
+
+def _described(
+    adapter: AnyAdapter, limits: Limits, block: Block, placed: list[_Placed]
+) -> tuple[list[_Placed], list[Finding]]:
+    """The media with what is said of each as the platform takes it: of the first by the block, else its own."""
+    field = adapter.alt_text_field
+    if field is None:
+        return placed, []
+    said, bounds = getattr(block, adapter.attribute(field)), limits.of_text(field)
+    described: list[_Placed] = []
+    findings: list[Finding] = []
+    for number, (media, at) in enumerate(placed):
+        own = (said if number == 0 else None) or media.alt_text or ""
+        text = own if own == said else shorten(own, lambda text: all(each.count(text) <= each.most for each in bounds))
+        if text != own:
+            words = f"What is said of the file is too long here, and is sent up to '{text[-40:]}'."
+            findings.append(Finding(code="shortened", path=at, message=words, severity="warning"))
+        described.append((msgspec.structs.replace(media, alt_text=text or None), at))
+    return described, findings
 
 
 def _shortened(

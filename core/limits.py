@@ -1,6 +1,8 @@
 """What a platform allows, as data: each bound stands once, in the declaration of its adapter."""
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -113,6 +115,12 @@ class Remaining(msgspec.Struct, frozen=True, kw_only=True):
     seconds: int
     calls: int
     reset: float
+
+
+@lru_cache(maxsize=4096)
+def category_of(operations: tuple[tuple[str, str], ...], method: str, path: str) -> str | None:
+    """The category of a call, by the first declared operation that fits."""
+    return next((category for operation, category in operations if fnmatchcase(f"{method} {path}", operation)), None)
 
 
 def shared(quotas: Sequence[Quota], share: float) -> tuple[Quota, ...]:

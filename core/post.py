@@ -33,6 +33,10 @@ class Block(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defa
     ) = None
 
 
+MEDIA_FIELDS = ("uploadIds", "mediaUrls")
+"""The fields that name a post's files, on the wire."""
+
+
 class PostRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """The body of `POST /api/v1/post/`: bundle.social's envelope, and a part that all platforms share."""
 
@@ -121,6 +125,10 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     writable: bool = True
 
 
+WAY = "way"
+"""The name among an account's facts of how it was connected."""
+
+
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """The public facts of a connected account; `channel_id` is the channel that was chosen, where there is but one.
 
@@ -135,6 +143,22 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     channel_id: str | None = None
     facts: dict[str, Any] = {}
     hosts: dict[str, str] = {}
+
+    @property
+    def way(self) -> str:
+        """How it was connected, one of the adapter's `ways`; empty where there is but one."""
+        return str(self.facts.get(WAY, ""))
+
+    @property
+    def way_facts(self) -> dict[str, Any]:
+        """The part of its facts that no `profile` tells: how it was connected."""
+        return {WAY: self.way} if self.way else {}
+
+    def channel(self, named: str | None) -> str | None:
+        """The id of the channel that is named, or of the only one; None where the account may publish to no such."""
+        there = [channel.id for channel in self.channels if channel.writable]
+        meant = there[0] if named is None and len(there) == 1 else named
+        return meant if meant in there else None
 
 
 B = TypeVar("B", bound=Block)

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 import httpx
 import msgspec
 
-from core.adapter import Adapter, Pending
+from core.adapter import TOKEN_IN_PATH, Adapter, Pending
 from core.clock import Deadline
 from core.errors import BrokenAdapter, FingerpostError
 from core.ids import new_id
@@ -200,7 +200,7 @@ class _Recorder(httpx.AsyncBaseTransport):
 
     def _worded(self, text: str) -> str:
         """A text with what is not known yet, and files, in words."""
-        text = text.replace(self.key, "<the delivery's id>")
+        text = text.replace(self.key, "<the delivery's id>").replace(TOKEN_IN_PATH.decode(), "<the token>")
         for content, words in self._files.items():
             encoded = base64.b64encode(content).decode()
             text = text.replace(content.decode(), f"<{words}>").replace(encoded, f"<{words}, in base64>")

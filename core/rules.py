@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from core.findings import Severity
+from core.post import MEDIA_FIELDS
 
 Verdict = bool | str
 Predicate = TypeVar("Predicate", bound=Callable[..., Verdict])
@@ -51,3 +52,52 @@ def rule(
         return predicate
 
     return declare
+
+
+def gives_one_of(id: str, says: str, *fields: str) -> Callable[[Any, Any], Verdict]:
+    """A rule ready-made: at least one of the block's `fields` (on the wire) says something, or `media`, its files.
+
+    White space says nothing, nor does an empty list.
+    """
+    named = tuple(field for field in fields if field != "media")
+    breaks: dict[str, Any] = {named[0]: " ", **dict.fromkeys(named[1:])}
+
+    @rule(id, says, at=named, breaks=breaks | (dict.fromkeys(MEDIA_FIELDS) if "media" in fields else {}))
+    def holds(adapter: Any, draft: Any) -> Verdict:
+        given = [getattr(draft.block, adapter.attribute(field)) for field in named]
+        said = any(value.strip() if isinstance(value, str) else value for value in given)
+        return said or ("media" in fields and bool(draft.media))
+
+    return holds
+
+
+def names_channel(id: str, field: str, *, stranger: str = "1") -> Callable[[Any, Any], Verdict]:
+    """A rule ready-made: the block's `field` (on the wire) names a channel that the account may publish to.
+
+    It may be left out where there is but one: `Account.channel` says which is meant. `stranger` is an id in the
+    platform's form that no account has.
+    """
+
+    @rule(id, f"Say where it goes: give {field}.", at=field, breaks={field: stranger})
+    def holds(adapter: Any, draft: Any) -> Verdict:
+        account = draft.account
+        if account is None or account.channel(getattr(draft.block, adapter.attribute(field))) is not None:
+            return True
+        there = [f"{channel.id} ({channel.name})" for channel in account.channels if channel.writable]
+        return f"Give {field}: {', '.join(there[:20])}."
+
+    return holds
+
+
+def only_by(id: str, says: str, way: str, fields: Mapping[str, Any]) -> Callable[[Any, Any], Verdict]:
+    """A rule ready-made: a warning where a block has `fields` that only accounts connected in one way can use.
+
+    Each field (on the wire) stands with an example of its value. `way` is one of the adapter's `ways`.
+    """
+
+    @rule(id, says, at=tuple(fields), severity="warning", breaks=fields)
+    def holds(adapter: Any, draft: Any) -> Verdict:
+        given = any(getattr(draft.block, adapter.attribute(field)) for field in fields)
+        return not given or draft.account is None or bool(draft.account.way == way)
+
+    return holds

@@ -1,7 +1,8 @@
 """The session: what an adapter is handed to reach its platform with, authorised and fenced."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cached_property
@@ -225,6 +226,10 @@ class Session:
         """
         return self._steps.get(name)
 
+    def short_key(self, characters: int) -> str:
+        """The key as hexadecimal digits, so many (up to 64): for platforms that take no longer one."""
+        return hashlib.sha256(self.key.encode()).hexdigest()[:characters]
+
     def now(self) -> datetime:
         """The engine's time, in UTC."""
         return self._now().astimezone(UTC)
@@ -247,6 +252,12 @@ class Session:
         `Unavailable` where it may be later.
         """
         return self._open_file(media)
+
+    @asynccontextmanager
+    async def files(self, media: Iterable[Media]) -> AsyncIterator[list[MediaFile]]:
+        """Several files of this draft, open together, for one request that carries them all; see `file`."""
+        async with AsyncExitStack() as stack:
+            yield [await stack.enter_async_context(self.file(each)) for each in media]
 
     async def read(self, media: Media) -> bytes:
         """The bytes of a file of this draft, all of them at once: for small ones."""

@@ -71,7 +71,9 @@ def platform_page(adapter: AnyAdapter) -> str:
         parts += [FITTING]
     if told["rules"]:
         parts += ["## Rules\n", table(("code", "at", "severity", "says"), _rules(told["rules"]))]
-    parts += ["## Unclear outcomes\n", f"{code(adapter.certainty)}: {CERTAINTY[adapter.certainty]}\n"]
+    ways = adapter.ways or {"": adapter.certainty}
+    parts += ["## Unclear outcomes\n"]
+    parts += [f"{f'By {way}, ' if way else ''}{code(kind)}: {CERTAINTY[kind]}\n" for way, kind in ways.items()]
     parts += _of_account(adapter, "certainty_of")
     if told["quotas"]:
         parts += ["## Quotas\n", QUOTAS, table(QUOTA_HEADS, _quotas(told["quotas"]))]

@@ -27,6 +27,10 @@ AT_HOME = {"litestar": {"server"}, "dramatiq": {"workers"}, "uvicorn": {"server"
 """Frameworks, and the only rooms that know them."""
 
 
+LINES = {"echo": 40, "discord": 150, "bluesky": 350, "mastodon": 350}
+"""Of an adapter at the most, without its sandbox: every line of its modules counts, blank ones and words too."""
+
+
 def modules() -> Iterator[tuple[str, Path]]:
     yield "fingerpost", ROOT / "fingerpost.py"
     for room in ROOMS:
@@ -140,3 +144,12 @@ def test_sql_stands_in_sql_files() -> None:
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     assert not statement.search(node.value), f"{path}: {node.value[:80]}"
+
+
+@pytest.mark.parametrize("adapter", LINES)
+def test_an_adapter_is_short(adapter: str) -> None:
+    home = ROOT / "adapters" / adapter
+    mine = [path for path in home.rglob("*.py") if path.relative_to(home).parts[0] not in ("sandbox", "sandbox.py")]
+    count = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in mine)
+    assert mine
+    assert count <= LINES[adapter], f"{adapter} has {count} lines; what makes it long belongs in the kit"

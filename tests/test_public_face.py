@@ -12,8 +12,9 @@ NAMES = {
     "MediaLimits", "NotAuthorized", "OAuth", "OutcomeUnknown", "Pending", "Places", "Privacy", "Profile",
     "PublishError", "Published", "Quota", "RateLimited", "Refusal", "Rejected", "Remaining", "RunningSandbox",
     "Sandbox", "Section", "Seed", "Session", "Switch", "TextLimit", "Tokens", "Unavailable", "Url", "Watched",
-    "by_status", "form_body", "hookimpl", "json_answer", "json_body", "jwt_seconds", "quota_left", "refused",
-    "reset_in", "retry_after", "route_of", "rule", "running", "told_by",
+    "by_status", "form_body", "gives_one_of", "hookimpl", "json_answer", "json_body", "jwt_seconds",
+    "names_channel", "only_by", "quota_left", "refused", "reset_in", "retry_after", "route_of", "rule", "running",
+    "told_by",
 }  # fmt: skip
 
 

@@ -153,7 +153,9 @@ class World:
     async def connect(self, team_id: UUID | None = None) -> Account:
         seed = self.sandbox.seed()
         hosts = self.settings.hosts_of(self.adapter)
-        profile, channels = await introduce(self.adapter, seed.access_token, hosts=hosts, transport=self.transport)
+        profile, channels = await introduce(
+            self.adapter, seed.access_token, hosts=hosts, transport=self.transport, way=self.sandbox.way
+        )
         id = await self.accounts.connect(
             organization_id=self.organization_id,
             team_id=team_id or self.team_id,

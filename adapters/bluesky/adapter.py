@@ -25,18 +25,16 @@ from fingerpost import (
     MediaLimits,
     Profile,
     Published,
-    PublishError,
     Quota,
     Rejected,
     Remaining,
     Session,
     TextLimit,
     Tokens,
+    gives_one_of,
     jwt_seconds,
     quota_left,
-    refused,
     rule,
-    told_by,
 )
 
 PostDraft = Draft[BlueskyBlock]
@@ -64,7 +62,8 @@ class Bluesky(Adapter[BlueskyBlock]):
 
     platform, label, certainty = "BLUESKY", "Bluesky", "key"
     hosts = {"api": "https://bsky.social", "web": "https://bsky.app"}
-    sandbox, refusals = "adapters.bluesky.sandbox:BlueskySandbox", REFUSALS
+    sandbox = "adapters.bluesky.sandbox:BlueskySandbox"
+    refusals, refusal_fields = REFUSALS, ("error", "message")
     limits = Limits(
         texts=(
             *(TextLimit(field=field, most=300, counter="graphemes") for field in ("text", "thread")),
@@ -107,16 +106,10 @@ class Bluesky(Adapter[BlueskyBlock]):
         Fill(field="altText", source="alt_text"),
     )
 
-    @rule(
-        "bluesky.content",
-        "Say something: give text, a picture, a link or a quote.",
-        at="text",
-        breaks={"text": " ", "uploadIds": [], "mediaUrls": None},
-    )
-    def says_something(self, draft: PostDraft) -> bool:
-        """An empty post would be taken, and help nobody."""
-        block = draft.block
-        return bool((block.text or "").strip() or draft.media or block.external_url or block.quote_uri)
+    says_something = gives_one_of(
+        "bluesky.content", "Say something: give text, a picture, a link or a quote.",
+        "text", "externalUrl", "quoteUri", "media",
+    )  # fmt: skip
 
     @rule(
         "bluesky.card",
@@ -180,10 +173,6 @@ class Bluesky(Adapter[BlueskyBlock]):
         calls = told[0] // POINTS.get(int(policy[1]), 1)
         return (Remaining(category=category, seconds=int(policy[2]), calls=calls, reset=told[1]),)
 
-    def classify(self, response: httpx.Response) -> PublishError | None:
-        """By the name of the error: a dead token is refused with 400."""
-        return refused(REFUSALS, response, *told_by(response, "error", "message"))
-
 
 async def _session(session: Session, method: str, **how: Any) -> Tokens:
     async def call() -> Any:
@@ -235,7 +224,7 @@ async def _pictures(draft: PostDraft, session: Session) -> dict[str, Any] | None
             return sent.json()["blob"]
 
         blob = await session.step(f"blob-{number}", upload, safe_to_repeat=True)
-        alt = (draft.block.alt_text if number == 0 else None) or media.alt_text or ""
+        alt = media.alt_text or ""
         size = {"aspectRatio": {"width": media.width, "height": media.height}} if media.width and media.height else {}
         images.append({"image": blob, "alt": alt, **size})
     return {"$type": "app.bsky.embed.images", "images": images} if images else None

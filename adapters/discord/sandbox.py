@@ -90,7 +90,8 @@ class DiscordSandbox(Sandbox):
         token = f"{id}/{secret}" if self.way == "webhook" else f"MTk.{secret}"
         name = f"{self.way}-{len(self._callers) + 1}"
         self._callers[token] = Caller(way=self.way, id=id, name=name, token=token, server=server, channels=channels)
-        return Seed(access_token=token, refresh_token=None, external_user=id, channel_id=channels[0], facts={})
+        facts = {"way": self.way}
+        return Seed(access_token=token, refresh_token=None, external_user=id, channel_id=channels[0], facts=facts)
 
     def remove(self, token: str) -> None:
         """Take a webhook or a bot away."""

@@ -25,18 +25,13 @@ from fingerpost import (
     Pending,
     Profile,
     Published,
-    PublishError,
     Quota,
     Refusal,
     Rejected,
-    Remaining,
     Session,
     Tokens,
     form_body,
-    quota_left,
-    refused,
-    rule,
-    told_by,
+    gives_one_of,
 )
 
 StatusDraft = Draft[MastodonBlock]
@@ -59,13 +54,15 @@ class Mastodon(Adapter[MastodonBlock]):
 
     platform, label, certainty, key_seconds = "MASTODON", "Mastodon", "key", 3600.0
     hosts = {"api": "https://mastodon.social"}
-    sandbox, refusals, limits = "adapters.mastodon.sandbox:MastodonSandbox", REFUSALS, limits_by({})
+    sandbox, limits = "adapters.mastodon.sandbox:MastodonSandbox", limits_by({})
+    refusals, refusal_fields = REFUSALS, ("code", "error")
     quotas = (
         Quota(calls=300, seconds=300, scope="account", category="all"),
         Quota(calls=300, seconds=10_800, scope="account", category="status"),
         Quota(calls=30, seconds=1800, scope="account", category="media"),
     )
-    operations = {"POST /api/v1/statuses": "status", "POST /api/v2/media": "media", "GET /api/*": "read"}
+    operations = {"POST /api/v1/statuses": "status", "POST /api/v2/media": "media", "GET /api/*": "all"}
+    rate_headers = "x-ratelimit"
     rehearsal = {
         "POST /api/v2/media": {"id": "<the file>", "url": "<its address>"},
         "POST /api/v1/statuses": {"id": "<the status>", "url": "<its address>"},
@@ -84,15 +81,9 @@ class Mastodon(Adapter[MastodonBlock]):
         Fill(field="altText", source="alt_text"),
     )
 
-    @rule(
-        "mastodon.content",
-        "Say something: give text, a link, or media.",
-        at="text",
-        breaks={"text": " ", "uploadIds": [], "mediaUrls": None},
+    says_something = gives_one_of(
+        "mastodon.content", "Say something: give text, a link, or media.", "text", "link", "media"
     )
-    def says_something(self, draft: StatusDraft) -> bool:
-        """An empty status is refused."""
-        return bool(status_text(draft.block).strip() or draft.media)
 
     def limits_of(self, account: Account | None) -> Limits:
         """Each server says what it allows when an account is connected, and again when its profile is refreshed."""
@@ -113,9 +104,7 @@ class Mastodon(Adapter[MastodonBlock]):
         """`POST /api/v1/statuses`, once all media are ready."""
         block, media = draft.block, []
         for number, item in enumerate(draft.media):
-            alt = (block.alt_text if number == 0 else None) or item.alt_text or ""
-            call = partial(_upload, session, item, alt)
-            file = await session.step(f"media-{number}", call, safe_to_repeat=True)
+            file = await session.step(f"media-{number}", partial(_upload, session, item), safe_to_repeat=True)
             if not file["ready"] and not await _is_ready(session, file["id"]):
                 return Pending(state={"media": file["id"]}, after=POLL)
             media.append(file["id"])
@@ -183,22 +172,11 @@ class Mastodon(Adapter[MastodonBlock]):
         """A create, and an upload for each file."""
         return {"status": 1, **({"media": len(draft.media)} if draft.media else {})}
 
-    def remaining(self, response: httpx.Response) -> Sequence[Remaining]:
-        """From `X-RateLimit-*`, which are about the narrowest window of the call."""
-        category = self.operations.get(f"{response.request.method} {response.request.url.path}", "all")
-        told = quota_left(response, "x-ratelimit")
-        seconds = next(quota.seconds for quota in self.quotas if quota.category == category)
-        return (Remaining(category=category, seconds=seconds, calls=told[0], reset=told[1]),) if told else ()
 
-    def classify(self, response: httpx.Response) -> PublishError | None:
-        """By the status; the words are passed on."""
-        return refused(REFUSALS, response, *told_by(response, "code", "error"))
-
-
-async def _upload(session: Session, media: Media, alt: str) -> dict[str, Any]:
+async def _upload(session: Session, media: Media) -> dict[str, Any]:
     """`POST /api/v2/media`: 202 where the server is still at work on it."""
     async with session.file(media) as file:
-        body = form_body({"description": alt} if alt else {}, file=file)
+        body = form_body({"description": media.alt_text} if media.alt_text else {}, file=file)
         answer = await session.http.post("/api/v2/media", content=body, headers=body.headers)
     return {"id": answer.json()["id"], "ready": answer.status_code != httpx.codes.ACCEPTED}
 

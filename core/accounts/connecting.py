@@ -164,7 +164,7 @@ class Connector:
     ) -> tuple[Profile, Sequence[Channel]]:
         try:
             token, transport = tokens.access_token, self._transport
-            return await introduce(adapter, token, hosts=hosts, transport=transport, passage=passage)
+            return await introduce(adapter, token, hosts=hosts, transport=transport, passage=passage, way=tokens.way)
         except (FingerpostError, httpx.HTTPError):
             raise
         except Exception as error:

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import httpx
+import msgspec
 
 from core.adapter import Adapter, Profile
 from core.errors import BrokenAdapter
@@ -20,10 +21,20 @@ async def introduce(
     hosts: Mapping[str, str],
     transport: httpx.AsyncBaseTransport,
     passage: Passage | None = None,
+    way: str = "",
 ) -> tuple[Profile, Sequence[Channel]]:
-    """Who the token belongs to, and the channels of the account. Raises a `PublishError` where the platform says no."""
-    session = stranger_session(adapter, token, hosts=hosts, transport=transport, passage=passage)
-    return await adapter.profile(session), await adapter.channels(session)
+    """Who the token belongs to, and the channels of the account; `way` is how it was connected (`Tokens.way`).
+
+    Raises a `PublishError` where the platform says no.
+    """
+    session = stranger_session(adapter, token, hosts=hosts, transport=transport, passage=passage, way=way)
+    return await profile_of(adapter, session), await adapter.channels(session)
+
+
+async def profile_of(adapter: Adapter[Any], session: Session) -> Profile:
+    """What the platform tells of the account, by the way in which it was connected."""
+    profile, account = await adapter.profile(session), session.account
+    return msgspec.structs.replace(profile, facts={**profile.facts, **account.way_facts})
 
 
 def stranger_session(
@@ -33,9 +44,12 @@ def stranger_session(
     hosts: Mapping[str, str],
     transport: httpx.AsyncBaseTransport,
     passage: Passage | None = None,
+    way: str = "",
 ) -> Session:
     """A session of somebody who is not known yet; the token may be empty, where it is only being got."""
-    unknown = Account(id="", platform=adapter.platform, username="", external_user="")
+    unknown = Account(
+        id="", platform=adapter.platform, username="", external_user="", facts={"way": way} if way else {}
+    )
     return reading_session(adapter, unknown, token, hosts=hosts, transport=transport, passage=passage)
 
 

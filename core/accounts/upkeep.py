@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 from core.accounts.accounts import Accounts
 from core.accounts.events import tell
 from core.accounts.grants import GrantState
+from core.accounts.introduction import profile_of
 from core.accounts.visits import Visits
 from core.database.pool import single
 from core.database.queries import queries
@@ -110,7 +111,7 @@ class Upkeep:
 
     async def refresh_profile(self, account: Listed) -> Looked:
         """Take over what the platform tells of the account now."""
-        looked, profile = await self._look(account, lambda adapter, session: adapter.profile(session))
+        looked, profile = await self._look(account, profile_of)
         if profile is None:
             return looked
         values = {

@@ -10,9 +10,9 @@ from core.conformance.declaration import Tried
 from core.conformance.edges import Edge, counted, edges, is_list, max_length, media_edges
 from core.conformance.subject import Subject
 from core.conformance.trial import Delivery, Ending, trial
-from core.drafting import Drafted
+from core.drafting import AnyAdapter, Drafted
 from core.errors import Rejected
-from core.post import Block, Media
+from core.post import Block, Draft, Media
 
 
 async def are_enforced(subject: Subject) -> AsyncIterator[Tried]:
@@ -45,13 +45,21 @@ async def are_those_of_the_platform(subject: Subject) -> AsyncIterator[Tried]:
     async with trial(subject) as here:
         for number, (field, edge) in enumerate(_long_texts(subject)):
             draft = here.draft(here.blocks()[-1])
-            block = msgspec.structs.replace(draft.block, **{field.name: edge.value})
-            ending = await Delivery(here, msgspec.structs.replace(draft, block=block), f"key-{number}").to_the_end()
+            changed = _changed(subject.adapter, draft, field, edge.value)
+            ending = await Delivery(here, changed, f"key-{number}").to_the_end()
             where, refused = f"`{field.encode_name}`, {edge.says}", isinstance(ending.error, Rejected)
             if edge.sound:
                 yield None if ending.published else f"{where}: refused by the platform ({_words(ending)})"
             else:
                 yield None if refused else f"{where}: taken by the platform, though the declaration refuses it"
+
+
+def _changed(adapter: AnyAdapter, draft: Draft[Any], field: inspect.Field, value: str) -> Draft[Any]:
+    """The draft with another text in a field, whatever is against that."""
+    block, media = msgspec.structs.replace(draft.block, **{field.name: value}), draft.media
+    if media and field.encode_name == adapter.alt_text_field:
+        media = (msgspec.structs.replace(media[0], alt_text=value), *media[1:])
+    return msgspec.structs.replace(draft, block=block, media=media)
 
 
 def _long_texts(subject: Subject) -> Iterator[tuple[inspect.Field, Edge]]:

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import inspect
 
 from core.adapter import Adapter, Certainty
-from core.conformance.subject import Subject
+from core.conformance.subject import NotExamined, Subject
 from core.connect import Form
 from core.convert import convert
 from core.describe import describe
@@ -34,6 +34,17 @@ async def has_sound_rules(subject: Subject) -> AsyncIterator[Tried]:
         yield _unless(rule.says.endswith("."), f"{rule.id} does not say a whole sentence")
         unknown = set(rule.at) - fields
         yield _unless(not unknown, f"{rule.id} speaks of {', '.join(sorted(unknown))}, which is no field")
+
+
+async def has_ways_that_are_known(subject: Subject) -> AsyncIterator[Tried]:
+    """Where accounts are connected in several ways, each is declared with its certainty, and the sandbox seeds each."""
+    if subject.sandbox is None:
+        raise NotExamined("there is no sandbox")
+    declared, seeded = set(subject.adapter.ways), set(subject.sandbox.ways)
+    for way in sorted(declared - seeded):
+        yield f"ways has {way}, and the sandbox seeds no such account"
+    if declared and subject.account is not None:
+        yield _unless(subject.account.way in declared, f"an account was connected by {subject.account.way!r}, no way")
 
 
 async def has_rules_that_can_be_broken(subject: Subject) -> AsyncIterator[Tried]:
@@ -76,10 +87,12 @@ def _names(adapter: Adapter[Any]) -> Iterator[Tried]:
 
 def _certainty(adapter: Adapter[Any]) -> Iterator[Tried]:
     known = get_args(Certainty)
-    yield _unless(adapter.certainty in known, f"certainty is {adapter.certainty!r}, none of {', '.join(known)}")
-    looks = adapter.certainty in ("two-phase", "read-back")
-    yield _unless(adapter.finds or not looks, f"certainty is {adapter.certainty}, and there is no find()")
-    keyed = adapter.certainty == "key" or adapter.key_seconds is None
+    kinds = {adapter.certainty, *adapter.ways.values()}
+    for kind in kinds:
+        yield _unless(kind in known, f"certainty is {kind!r}, none of {', '.join(known)}")
+        looks = kind in ("two-phase", "read-back")
+        yield _unless(adapter.finds or not looks, f"certainty is {kind}, and there is no find()")
+    keyed = "key" in kinds or adapter.key_seconds is None
     yield _unless(keyed, f"key_seconds is given, and certainty is {adapter.certainty}")
     for row in adapter.refusals:
         sound = issubclass(row.kind, PublishError) and 400 <= row.status < 600 and row.code

@@ -16,6 +16,7 @@ Check = Callable[[Subject], AsyncIterator[Tried]]
 
 CHECKS: dict[str, Check] = {
     "declaration": declaration.is_complete,
+    "ways": declaration.has_ways_that_are_known,
     "rules": declaration.has_sound_rules,
     "broken rules": declaration.has_rules_that_can_be_broken,
     "schema": declaration.fits_a_schema,

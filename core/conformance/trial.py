@@ -122,7 +122,7 @@ class Trial:
     async def settle_in(self) -> None:
         """Connect the account."""
         profile, channels = await introduce(
-            self.adapter, self.seed.access_token, hosts=self.hosts, transport=self.transport
+            self.adapter, self.seed.access_token, hosts=self.hosts, transport=self.transport, way=self.sandbox.way
         )
         self.account = Account(
             id="account",

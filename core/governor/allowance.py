@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from fnmatch import fnmatchcase
 from functools import lru_cache
 from uuid import UUID
 
@@ -12,7 +11,7 @@ import msgspec
 from core.errors import BrokenAdapter, RateLimited
 from core.governor.asks import Window
 from core.governor.governor import Governor
-from core.limits import Quota, Remaining
+from core.limits import Quota, Remaining, category_of
 
 ALL = "all"
 """The category of a quota that counts every call."""
@@ -47,12 +46,6 @@ class Allowance(msgspec.Struct, frozen=True, kw_only=True):
     def every_window(self) -> tuple[Window, ...]:
         """All windows there are."""
         return tuple(_window(quota, self.owner) for quota in self.quotas)
-
-
-@lru_cache(maxsize=4096)
-def category_of(operations: tuple[tuple[str, str], ...], method: str, path: str) -> str | None:
-    """The category of a call, by the first declared operation that fits."""
-    return next((category for operation, category in operations if fnmatchcase(f"{method} {path}", operation)), None)
 
 
 def calls_of(delivery_id: UUID, fence: int, calls: Mapping[str, int]) -> list[tuple[str, list[str]]]:

@@ -28,7 +28,8 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True):
     """A user of the platform, made ready to publish.
 
     `external_user` is the platform's id of the user, `channel_id` that of a place to publish to (a board, a page),
-    `facts` what else the platform would tell about the account.
+    `facts` what else the platform would tell about the account, `way` among them where it was connected in one of
+    several.
     """
 
     access_token: str

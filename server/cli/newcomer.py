@@ -110,7 +110,8 @@ async def _user(
     user = await seed(url)
     transport = open_transport(guard=None)
     try:
-        return user, *await introduce(adapter, user["access_token"], hosts=hosts, transport=transport)
+        token, way = user["access_token"], user["facts"].get("way", "")
+        return user, *await introduce(adapter, token, hosts=hosts, transport=transport, way=way)
     finally:
         await transport.aclose()
 

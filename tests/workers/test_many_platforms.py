@@ -48,7 +48,9 @@ class Everywhere:
         for platform, at in self.at.items():
             seed, adapter = at.sandbox.seed(), here.registry[platform]
             hosts = here.settings.hosts_of(adapter)
-            profile, channels = await introduce(adapter, seed.access_token, hosts=hosts, transport=here.transport)
+            profile, channels = await introduce(
+                adapter, seed.access_token, hosts=hosts, transport=here.transport, way=seed.facts.get("way", "")
+            )
             self.channels[platform] = seed.channel_id
             await here.accounts.connect(
                 organization_id=here.organization_id,

@@ -36,11 +36,12 @@ def live(here: Trial) -> list[dict[str, Any]]:
 async def test_a_webhook_is_known_by_the_end_of_its_url_and_a_bot_by_its_token(webhook: Trial) -> None:
     session = webhook.session(Delivery(webhook, webhook.draft({"text": "x"}), "").notebook, {}, token="")
     for typed, token in {
-        "https://discord.com/api/webhooks/12/ab-c_D": "12/ab-c_D",
-        "https://ptb.discord.com/api/v10/webhooks/12/abc?wait=true": "12/abc",
-        "MTk.abc.def": "MTk.abc.def",
+        "https://discord.com/api/webhooks/12/ab-c_D": ("12/ab-c_D", "webhook"),
+        "https://ptb.discord.com/api/v10/webhooks/12/abc?wait=true": ("12/abc", "webhook"),
+        "MTk.abc.def": ("MTk.abc.def", "bot"),
     }.items():
-        assert (await Discord().sign_in({"token": typed}, session)).access_token == token
+        tokens = await Discord().sign_in({"token": typed}, session)
+        assert (tokens.access_token, tokens.way) == token
 
 
 async def test_a_webhook_needs_no_channel_and_tells_where_its_message_is(webhook: Trial) -> None:

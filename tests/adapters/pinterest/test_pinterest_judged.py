@@ -16,7 +16,7 @@ from adapters.pinterest.adapter import Pinterest
 from adapters.pinterest.block import PinBlock
 from adapters.pinterest.boards import Boards
 from adapters.pinterest.sandbox import PinterestSandbox
-from core.governor.allowance import category_of
+from core.limits import category_of
 from core.post import Url
 from core.sandbox import running
 from tests.description import PINTEREST, Description
