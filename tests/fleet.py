@@ -98,6 +98,18 @@ async def ended(here: World) -> bool:
     return bool(rows[0]["n"] == 0)
 
 
+def freeze(worker: "subprocess.Popen[bytes]") -> None:
+    """Stop a worker in its tracks, and whoever would kill it for standing still: it may come back much later."""
+    for guardian in guardians(worker):
+        os.kill(guardian, signal.SIGKILL)
+    worker.send_signal(signal.SIGSTOP)
+
+
+def guardians(worker: "subprocess.Popen[bytes]") -> list[int]:
+    """The processes that a worker has started."""
+    return [int(pid) for pid in Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()]
+
+
 class Fleet:
     """Some workers, of which any may be killed or frozen at any time; there are always as many again."""
 
@@ -120,7 +132,7 @@ class Fleet:
     async def freeze_one(self, seconds: float) -> None:
         """Stop one in its tracks and let it go on later, as a host does that was suspended."""
         victim = self._random.choice(self._workers)
-        victim.send_signal(signal.SIGSTOP)
+        freeze(victim)
         self.freezes += 1
         await asyncio.sleep(seconds)
         victim.send_signal(signal.SIGCONT)

@@ -9,6 +9,7 @@ import click
 from core.logs import configure
 from core.registry import Registry
 from core.settings import Settings
+from workers.guardian import Guardian
 from workers.scheduler import run_scheduler
 from workers.worker import NotOpened, open_worker, wait_running
 
@@ -24,13 +25,15 @@ def work(ready_fd: int | None) -> None:
     """Publish deliveries and send webhooks, until told to stop.
 
     Runs one event loop with FINGERPOST_IN_FLIGHT publishes at a time. Start as many as you have cores, on as
-    many hosts as you like. SIGINT or SIGTERM: takes nothing more, finishes what is in hand, and ends.
+    many hosts as you like. SIGINT or SIGTERM: takes nothing more, finishes what is in hand, and ends. A small process
+    beside it kills a worker that has stood still for longer than FINGERPOST_LEASE: start it again then.
     """
     settings = Settings.read()
     configure(settings.log_level)
     # Blocked before any thread starts, so that a signal waits for us, however early it comes.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-    worker = open_worker(settings, _registry(settings))
+    registry = _registry(settings)
+    worker = open_worker(settings, registry, Guardian.fork(settings.lease))
     try:
         worker.start()
     except NotOpened as error:

@@ -37,6 +37,7 @@ from core.vault.register import check_keys
 from core.webhooks.outbox import Outbox
 from workers.broker import MEDIA, TOKENS, WEBHOOKS, open_broker, publishing
 from workers.drain import Drain
+from workers.guardian import Guardian
 from workers.media import MediaWork
 from workers.publish import Publisher
 from workers.tokens import Refresher
@@ -85,9 +86,10 @@ class Loop(AsyncIO):
 class Workshop:
     """Everything a worker works with, opened in its event loop."""
 
-    def __init__(self, settings: Settings, registry: Registry) -> None:
+    def __init__(self, settings: Settings, registry: Registry, guardian: Guardian | None = None) -> None:
         self._settings = settings
         self._registry = registry
+        self._guardian = guardian
         self._stack = AsyncExitStack()
         self._closing = asyncio.Event()
         self._publishing: dict[str, Drain[Taken]] = {}
@@ -108,8 +110,7 @@ class Workshop:
         governor = Governor(settings.redis_url, Journal(pool, worker=True), call_seconds=settings.lease, worker=True)
         stack.push_async_callback(governor.aclose)
         presence = Presence(settings.database_url, name="worker")
-        kept = [asyncio.create_task(each.keep(self._closing)) for each in (governor, presence)]
-        stack.push_async_callback(asyncio.wait, kept)
+        self._keep(governor, presence)
         passages = Passages(governor, settings)
         client = open_client(guarded)
         media = await stack.enter_async_context(open_media(settings, pool, open_storage(settings), client, vault))
@@ -131,6 +132,12 @@ class Workshop:
         self._webhooks = Sender(Outbox(pool, vault, presence=presence), guarded, guard, random=random)
         self._media = MediaWork(media.expiry, Readying(pool, self._registry, media.renditions))
         self._tokens = self._refresher(accounts, Apps(pool, vault, settings), platforms, ledger.notices, passages)
+
+    def _keep(self, *keepers: Governor | Presence) -> None:
+        """Let them do in the background what has to be done all the time, until the workshop closes."""
+        guardians = [self._guardian] if self._guardian else []
+        tasks = [asyncio.create_task(each.keep(self._closing)) for each in (*keepers, *guardians)]
+        self._stack.push_async_callback(asyncio.wait, tasks)
 
     def _refresher(
         self,
@@ -186,9 +193,9 @@ def _drain(ledger: Ledger, platform: str, publisher: Publisher, in_flight: int) 
     return Drain(take, publisher.carry_out, in_flight=in_flight)
 
 
-def open_worker(settings: Settings, registry: Registry) -> dramatiq.Worker:
+def open_worker(settings: Settings, registry: Registry, guardian: Guardian | None = None) -> dramatiq.Worker:
     """A worker on every queue, not yet started. `start()` and `stop()` it from the main thread."""
-    workshop = Workshop(settings, registry)
+    workshop = Workshop(settings, registry, guardian)
     broker = open_broker(settings.broker_url or settings.redis_url, [Loop(workshop)])
     for platform in registry:
         _actor(broker, publishing(platform), partial(workshop.publish, platform))

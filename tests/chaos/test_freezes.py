@@ -14,7 +14,7 @@ from PIL import Image
 from adapters.pinterest.sandbox import PinterestSandbox
 from tests.chaos.gate import Point, gate
 from tests.chaos.tally import all_out, record, tally
-from tests.fleet import ended, process, running_world, until
+from tests.fleet import ended, freeze, process, running_world, until
 from tests.world import Pool
 
 pytestmark = [
@@ -44,7 +44,7 @@ async def freeze_at(pool: Pool, folder: Path, database_url: str, redis_url: str,
         worker = process("work", environment | {HOST: held.url}, log)
         with process("schedule", environment, others), worker as frozen:
             await held.reached()
-            frozen.send_signal(signal.SIGSTOP)
+            freeze(frozen)
             if point != "amid":
                 await held.open()
             with process("work", environment, others):
