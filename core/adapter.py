@@ -109,6 +109,11 @@ class Adapter(ABC, Generic[B]):
     category. `authorization` is the header that carries the token; where a path holds `{token}`, as in
     `/webhooks/{token}`, it stands there and in no header.
 
+    For the documentation alone: `uses` are the platform's operations that are called, by method and path template, and
+    what for, `leaves` those that are not and the fields that are never sent, and why; `stricter` are the bounds and
+    rules that are tighter than the platform's own description of its API, and why. A bound is named `field.keyword` as
+    in the block's JSON Schema, or `media.kind.bound`, a rule by its code.
+
     `rehearsal` plays the platform in a dry run: what it answers (JSON) to each call that `publish` and `resume` make,
     by method and path as in `operations`, or by method and address for other hosts than the API's.
 
@@ -132,6 +137,9 @@ class Adapter(ABC, Generic[B]):
     operations: ClassVar[Mapping[str, str]] = {}
     rate_headers: ClassVar[str] = ""
     authorization: ClassVar[str] = "Bearer {token}"
+    uses: ClassVar[Mapping[str, str]] = {}
+    leaves: ClassVar[Mapping[str, str]] = {}
+    stricter: ClassVar[Mapping[str, str]] = {}
     rehearsal: ClassVar[Mapping[str, Any]] = {}
     fills: ClassVar[tuple[Fill, ...]] = ()
     connect: ClassVar[OAuth | Form | None] = None

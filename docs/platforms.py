@@ -13,7 +13,9 @@ from core.connect import OAuth
 from core.counting import UNITS
 from core.describe import describe
 from core.drafting import AnyAdapter
-from core.limits import KINDS, Limits
+from core.limits import KINDS, Limits, category_of
+from core.registry import sandbox_of
+from core.sandbox.target import templates_of
 from docs.errors import refusals
 from docs.markdown import code, listed, page, table
 
@@ -32,6 +34,14 @@ What the platform allows, as declared. It is kept to in advance, over all worker
 deferred, which costs nothing, and goes out at its turn. What the platform itself says overrules.
 """
 
+
+OPERATIONS = """\
+What is called of the platform's API, the category of its quotas that a call counts in, and what for.
+"""
+
+STRICTER = """\
+Bounds and rules that are tighter than the platform's own description of its API.
+"""
 
 BOUNDS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "mimes": ("types", listed),
@@ -82,9 +92,43 @@ def platform_page(adapter: AnyAdapter) -> str:
             parts += [f"With the access tier {code(tier)}:\n", table(QUOTA_HEADS, _quotas(quotas))]
     if found := refusals(adapter):
         parts += ["## Refusals\n", table(("code", "hint"), [[code(name), hint] for name, hint in found])]
+    parts += _contract(adapter, told)
     if example := adapter.example("<channel id>", "https://example.com/picture.png"):
         parts += ["## Example\n", f"```json\n{json.dumps(example, indent=2)}\n```\n"]
     return page(adapter.label, *parts)
+
+
+def _contract(adapter: AnyAdapter, told: dict[str, Any]) -> Iterator[str]:
+    """The platform's description of its API, beside ours."""
+    if adapter.uses:
+        rows = [[code(name), _category(adapter, name), does] for name, does in adapter.uses.items()]
+        yield from ("## Operations\n", OPERATIONS, table(("operation", "counts as", "what it is called for"), rows))
+    if adapter.leaves:
+        if (sandbox := sandbox_of(adapter)) is not None:
+            known = {name for name in (*adapter.uses, *adapter.leaves) if " " in name}
+            served = known & {" ".join(route) for route in templates_of(sandbox().routes())}
+            yield f"The sandbox serves {len(served)} of the {len(known)} operations on this page.\n"
+        rows = [[code(name), why] for name, why in adapter.leaves.items()]
+        yield from ("What else the platform's description has:\n", table(("not called, or not sent", "why"), rows))
+    if adapter.stricter:
+        rows = [[code(name), _bound(adapter, told, name), why] for name, why in adapter.stricter.items()]
+        yield from ("## Where Fingerpost is stricter\n", STRICTER, table(("bound or rule", "ours", "why"), rows))
+
+
+def _category(adapter: AnyAdapter, operation: str) -> str:
+    return code(category_of(tuple(adapter.operations.items()), *operation.split(" ", 1)) or "")
+
+
+def _bound(adapter: AnyAdapter, told: dict[str, Any], name: str) -> str:
+    """The value of a bound, as it is declared, or what a rule says."""
+    first, _, rest = name.partition(".")
+    if first == "media":
+        kind, _, bound = rest.partition(".")
+        return BOUNDS[bound][1](told["limits"]["media"][kind][bound])
+    if first in told["schema"]["properties"]:
+        return code(str(_kind(told["schema"]["properties"][first])[rest]))
+    (says,) = (str(rule["says"]) for rule in told["rules"] if rule["id"] == name)
+    return says
 
 
 def _of_account(adapter: AnyAdapter, method: str) -> Iterator[str]:
@@ -124,10 +168,16 @@ def _fields(adapter: AnyAdapter, schema: dict[str, Any]) -> Iterator[list[str]]:
     needed = schema.get("required", ())
     unused = _unused(adapter)
     for name, declared in schema["properties"].items():
-        (kind,) = (kind for kind in declared.get("anyOf", [declared]) if kind.get("type") != "null")
+        kind = _kind(declared)
         type_ = f"list of {_type(kind['items'])}" if kind.get("type") == "array" else str(kind.get("type", "any"))
         words = " ".join(filter(None, [str(kind.get("description", "")), unused.get(name)]))
         yield [code(name), type_ + (", required" if name in needed else ""), _bounds(kind), words]
+
+
+def _kind(declared: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a field's value, where there is one."""
+    (kind,) = (kind for kind in declared.get("anyOf", [declared]) if kind.get("type") != "null")
+    return dict(kind)
 
 
 def _type(kind: dict[str, Any]) -> str:

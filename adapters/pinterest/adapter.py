@@ -20,6 +20,7 @@ from adapters.pinterest.boards import (
     sent_board,
     verdict_on_name,
 )
+from adapters.pinterest.contract import LEAVES, STRICTER, USES
 from adapters.pinterest.errors import REFUSALS, classify, classify_token
 from adapters.pinterest.likeness import CUT, is_newest_first, likeness, plain
 from adapters.pinterest.meter import remaining
@@ -104,6 +105,7 @@ class Pinterest(Adapter[PinBlock]):
         "PATCH /v5/*": "org_write",
         "DELETE /v5/*": "org_write",
     }
+    uses, leaves, stricter = USES, LEAVES, STRICTER
     rehearsal = {
         "POST /v5/pins": {"id": "<the Pin's id>"},
         "GET /v5/boards": {"items": []},

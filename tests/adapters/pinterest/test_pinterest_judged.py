@@ -1,23 +1,16 @@
-"""The judge of all tests sees what fits the description, and what does not; our limits are Pinterest's or stricter."""
+"""The judge of all tests sees what fits the description, and what does not."""
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from typing import Any, get_args
+from typing import Any
 
 import aiohttp
-import msgspec
 import pytest
 from aiohttp import web
-from msgspec import inspect
 
-from adapters.pinterest.adapter import Pinterest
-from adapters.pinterest.block import PinBlock
-from adapters.pinterest.boards import Boards
 from adapters.pinterest.sandbox import PinterestSandbox
-from core.limits import category_of
-from core.post import Url
 from core.sandbox import running
 from tests.description import PINTEREST, Description
 from tests.judge import Judge, judging
@@ -146,95 +139,3 @@ async def test_a_sandbox_in_a_process_of_its_own_is_judged_too(strict: Judge) ->
     (found,) = strict.complaints()
     assert "GET /v5/boards?page_size=251" in found
     assert strict.complaints() == []
-
-
-BOUNDS = {
-    "text": ("PinCreate", "title"),
-    "description": ("PinCreate", "description"),
-    "link": ("PinCreate", "link"),
-    "altText": ("PinCreate", "alt_text"),
-    "boardId": ("PinCreate", "board_id"),
-    "boardSectionId": ("PinCreate", "board_section_id"),
-    "dominantColor": ("PinCreate", "dominant_color"),
-    "isAiGenerated": ("PinCreate", "ai_disclosures"),
-    "aiDisclosures": ("AiDisclosures", "values"),
-    "thumbnail": ("PinMediaSourceVideoID", "cover_image_url"),
-    "thumbnailOffset": ("PinMediaSourceVideoID", "cover_image_key_frame_time"),
-}
-"""Fields of a block, and the properties of the description that they are sent as."""
-
-OURS_ALONE = {
-    "uploadIds", "mediaUrls", "socialAccountIds",  # whence the media come, and where to
-    "boardName", "createBoard",  # sent as the board's id
-    "note",  # gone from the API since 5.20; taken with a warning
-}  # fmt: skip
-
-(URL_PATTERN,) = (meta.pattern for meta in get_args(Url)[1:])
-
-STRICTER = {
-    ("boardId", "max_length", 32): "no id has been seen with more than 19 digits; an endless one is a mistake",
-    ("boardSectionId", "max_length", 32): "as with boards",
-    ("link", "pattern", URL_PATTERN): "the live API answers 400 code 1 to what is no URL",
-    ("thumbnail", "pattern", URL_PATTERN): "Pinterest fetches it",
-    ("thumbnail", "max_length", 2048): "Pinterest names no bound; a longer URL is a mistake",
-    ("dominantColor", "pattern", "^#[0-9a-fA-F]{6}$"): "its description says: a hex number, such as #6E7874",
-    ("aiDisclosures", "min_length", 1): "an empty list discloses nothing",
-    ("aiDisclosures", "max_length", 2): "there are two values",
-    ("thumbnailOffset", "le", 900_000): "no video lasts longer than 15 minutes (Help Center)",
-}
-"""Where a declared bound is tighter than the description's, and why."""
-
-NAMES = {"max_length": "maxLength", "min_length": "minLength", "pattern": "pattern", "ge": "minimum", "le": "maximum"}
-
-
-def declared(name: str) -> dict[str, Any]:
-    """The bounds of a field of the block."""
-    info = inspect.type_info(PinBlock)
-    assert isinstance(info, inspect.StructType)
-    (field,) = (field for field in info.fields if field.encode_name == name)
-    kinds = field.type.types if isinstance(field.type, inspect.UnionType) else (field.type,)
-    plain = [kind.type if isinstance(kind, inspect.Metadata) else kind for kind in kinds]
-    return {bound: value for kind in plain for bound in NAMES if (value := getattr(kind, bound, None)) is not None}
-
-
-def test_every_limit_of_a_pin_is_pinterests_or_stricter_for_a_reason(description: Description) -> None:
-    fields = {field.encode_name for field in msgspec.structs.fields(PinBlock)}
-    assert fields == set(BOUNDS) | OURS_ALONE
-    reasons = set(STRICTER)
-    for name, (schema, attribute) in BOUNDS.items():
-        theirs = description.resolved(description.schema(schema)["properties"][attribute])
-        ours = declared(name)
-        for bound, value in ours.items():
-            if (name, bound, value) in reasons:
-                reasons.discard((name, bound, value))
-                continue
-            told = theirs.get(NAMES[bound], theirs.get("pattern") if bound == "pattern" else None)
-            told = told.replace(r"\d", "[0-9]") if bound == "pattern" and told else told
-            assert told == value, f"{name}: {bound} is {value}, and Pinterest says {told}"
-        for bound, theirs_name in NAMES.items():
-            assert theirs_name not in theirs or bound in ours, f"{name}: Pinterest's {theirs_name} is missing"
-    assert reasons == set(), "these are no longer declared"
-
-
-def test_the_limits_of_media_and_boards_are_pinterests(description: Description) -> None:
-    for name in ("PinMediaSourceImagesURL", "PinMediaSourceImagesBase64"):
-        items = description.schema(name)["properties"]["items"]
-        assert (items["minItems"], items["maxItems"]) == (2, Pinterest.limits.media.count[1])
-    image, video = Pinterest.limits.media.image, Pinterest.limits.media.video
-    assert image is not None
-    assert set(image.mimes) == set(description.schema("ContentType")["enum"])
-    # The rest is the Help Center's (product specs): bytes, seconds, shapes, codecs. The description has none of it.
-    assert (image.bytes_max, video and video.seconds, video and video.ratio) == (20_000_000, (4, 900), (0.5, 1.91))
-    assert Boards.section_max == description.schema("BoardSection")["properties"]["name"]["maxLength"]
-    privacies = {each.lower() for each in description.schema("BoardPrivacy")["enum"]}
-    assert set(Boards.privacies) == privacies
-    disclosures = description.schema("AiDisclosureItem")["enum"]
-    info = json.loads(json.dumps(msgspec.json.schema(PinBlock)))
-    assert all(value in json.dumps(info) for value in disclosures)
-
-
-def test_every_operation_counts_in_the_category_that_the_description_gives(description: Description) -> None:
-    table = tuple(Pinterest.operations.items())
-    for method, template, operation in description.operations:
-        told = category_of(table, method, f"/v5{template}")
-        assert told == operation["x-ratelimit-category"], f"{method} {template}"
