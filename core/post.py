@@ -9,9 +9,18 @@ from core.limits import MediaKind
 from core.media.facts import Details
 from core.media.recipe import Recipe
 
-# Dialects of regular expressions differ in what they take for white space; all of that is left out.
-_URL = r"^https?://[^\s\x00-\x1f\x7f-\x9f\ufeff/][^\s\x00-\x1f\x7f-\x9f\ufeff]*$"
-Url = Annotated[str, Meta(max_length=2048, pattern=_URL, extra={"expects": "an http or https URL"})]
+URL_PATTERN = (
+    r"^https?://(\[[0-9A-Fa-f:.]+\](:[0-9]+)?|[^\s\x00-\x1f\x7f-\x9f\ufeff/?#:@\[\]]"
+    r"[^\s\x00-\x1f\x7f-\x9f\ufeff/?#\[\]]*)([/?#][^\s\x00-\x1f\x7f-\x9f\ufeff]*)?$"
+)
+"""A scheme, a host, and what may follow.
+
+Dialects of regular expressions differ in what they take for white space; all of that is left out.
+"""
+
+EXPECTED_URL = "an http or https URL"
+
+Url = Annotated[str, Meta(max_length=2048, pattern=URL_PATTERN, extra={"expects": EXPECTED_URL})]
 """A URL as a client may give one."""
 
 

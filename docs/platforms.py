@@ -14,6 +14,7 @@ from core.counting import UNITS
 from core.describe import describe
 from core.drafting import AnyAdapter
 from core.limits import KINDS, Limits, category_of
+from core.post import EXPECTED_URL, URL_PATTERN
 from core.registry import sandbox_of
 from core.sandbox.target import templates_of
 from docs.errors import refusals
@@ -211,6 +212,8 @@ def _bounds(kind: dict[str, Any]) -> str:
         "maximum": "at most {}",
         "pattern": "`{}`",
     }
+    if kind.get("pattern") == URL_PATTERN:
+        names["pattern"] = EXPECTED_URL
     return "; ".join(words.format(kind[name]) for name, words in names.items() if name in kind)
 
 

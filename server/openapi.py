@@ -39,6 +39,7 @@ from server.examples import Examples, examples
 from server.keys import FirstKeyRequest, KeyRequest
 from server.lines import NDJSON
 from server.not_offered import REASON
+from server.openapi_files import FAILURES, describe_file
 from server.organization import OrganizationRequest
 from server.problems import MEDIA_TYPE, Problem
 from server.published import SaveRequest
@@ -191,6 +192,7 @@ def complete(app: Litestar, registry: Registry) -> None:
     for path_item in (document.paths or {}).values():
         for operation in _operations(path_item):
             _complete(operation, schemas)
+            describe_file(operation)
             _show(operation, shown.get(operation.operation_id or "", {}))
             scope = asked[operation.operation_id or ""]
             # OpenAPI 3.1: what stands in the list is what the key has to be allowed.
@@ -319,7 +321,8 @@ def _with_absence(operation: Operation) -> dict[str, OpenAPIResponse | Reference
     """The answers of an operation that needs no key; ours take the place of Litestar's own."""
     answers = {status: found for status, found in (operation.responses or {}).items() if status != "400"}
     named = [each for each in operation.parameters or [] if isinstance(each, Parameter) and each.param_in == "path"]
-    return answers | {"404": _problem(_PROBLEMS["404"])} if named else answers
+    failures = FAILURES.get(operation.operation_id or "", {}) | ({"404": _PROBLEMS["404"]} if named else {})
+    return answers | {status: _problem(words) for status, words in failures.items()}
 
 
 def _body(media_type: str, schema: Any, *, required: bool = True) -> RequestBody:

@@ -9,6 +9,8 @@ from fingerpost import Block, Url
 Label = Literal["!no-unauthenticated", "porn", "sexual", "nudity", "graphic-media"]
 AT_URI = r"^at://[A-Za-z0-9._:%-]+/[A-Za-z0-9.-]+/[A-Za-z0-9._~:-]+$"
 AtUri = Annotated[str, Meta(max_length=2048, pattern=AT_URI, extra={"expects": "an at:// URI"})]
+LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+Language = Annotated[str, Meta(pattern=LANGUAGE, extra={"expects": "a language such as de or pt-BR"})]
 Words = Annotated[str, Meta(min_length=1)]
 NO_VIDEO, NO_PICTURE = {"unused": "Videos are not sent to Bluesky yet."}, {"unused": "Link cards have no picture yet."}
 
@@ -20,7 +22,7 @@ class BlueskyBlock(Block, frozen=True, kw_only=True):
     alt_text: Annotated[str, Meta(description="What the first picture shows.")] | None = None
     tags: Annotated[list[str], Meta(max_length=8, description="Hashtags beside the text, without #.")] = []
     labels: Annotated[list[Label], Meta(description="Warnings of the content.")] = []
-    languages: Annotated[list[str], Meta(max_length=3, description="Of the text, such as de or pt-BR.")] = []
+    languages: Annotated[list[Language], Meta(max_length=3, description="Of the text, such as de or pt-BR.")] = []
     external_url: Annotated[Url, Meta(description="Where the link card leads.")] | None = None
     external_title: Annotated[str, Meta(description="The card's title.")] | None = None
     external_description: Annotated[str, Meta(description="The card's text.")] | None = None

@@ -81,6 +81,18 @@ class Discord(fp.Adapter[MessageBlock]):
         """Discord's own sum."""
         return sum(len(embed.title or "") + len(embed.description or "") for embed in draft.block.embeds) <= 6000
 
+    @fp.rule("discord.embed", "An embed needs a title or a description.", at="embeds",
+             breaks={"embeds": [{"url": "https://example.com/"}]})  # fmt: skip
+    def has_embeds_with_words(self, draft: Message) -> bool:
+        """Discord refuses others: "This field is required"."""
+        return all(embed.title or embed.description for embed in draft.block.embeds)
+
+    @fp.rule("discord.username", "The author's name must not contain `clyde` or `discord`.", at="username",
+             breaks={"username": "A Discordian"})  # fmt: skip
+    def has_a_free_name(self, draft: Message) -> bool:
+        """Discord keeps these for itself (its page "Webhook Resource")."""
+        return not re.search("clyde|discord", draft.block.username or "", re.IGNORECASE)
+
     names_its_author = fp.only_by("discord.author", "Only a webhook's messages have an author of their own.", "webhook",
                                   {"username": "Somebody", "avatarUrl": "https://example.com/a.png"})  # fmt: skip
 
@@ -137,7 +149,9 @@ def _message(draft: Message, session: fp.Session, files: Sequence[fp.MediaFile])
             {"id": str(number), "filename": file.name, "description": draft.media[number].alt_text or ""}
             for number, file in enumerate(files)
         ],
-        "allowed_mentions": {"parse": ["roles", "users"] if block.mentions is None else block.mentions},
+        "allowed_mentions": {
+            "parse": ["roles", "users"] if block.mentions is None else list(dict.fromkeys(block.mentions))
+        },
     }
     if session.account.way == "webhook":
         return body | {"username": block.username, "avatar_url": block.avatar_url}

@@ -263,6 +263,8 @@ def _refuse_mistaken(body: dict[str, Any], files: list[tuple[str, int]], fields:
     for name, longest in {"content": 2000, "username": 80, "nonce": 25}.items():
         if len(body.get(name) or "") > longest:
             wrong[name] = "BASE_TYPE_MAX_LENGTH"
+    if re.search("clyde|discord", body.get("username") or "", re.IGNORECASE):
+        wrong["username"] = "USERNAME_INVALID_CONTAINS"
     avatar = body.get("avatar_url")
     if avatar is not None and (len(avatar) > 2048 or not re.match(r"https?://\S+$", avatar)):
         wrong["avatar_url"] = "URL_TYPE_INVALID_URL"
@@ -272,6 +274,8 @@ def _refuse_mistaken(body: dict[str, Any], files: list[tuple[str, int]], fields:
     for embed in embeds:
         if any(name not in EMBED or len(str(text)) > (EMBED[name] or 20) for name, text in embed.items()):
             wrong["embeds"] = "BASE_TYPE_BAD"
+        elif not (embed.get("title") or embed.get("description")):
+            wrong["embeds"] = "BASE_TYPE_REQUIRED"
     attachments = body.get("attachments") or []
     if [each.get("id") for each in attachments] != [str(at) for at in range(len(files))] or len(files) > 10:
         wrong["attachments"] = "ATTACHMENT_NOT_FOUND"

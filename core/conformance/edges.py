@@ -13,6 +13,9 @@ from core.post import Media
 FILLINGS = ("x", "1", "a")
 """What texts are made of until one fits its pattern."""
 
+MORE = 8
+"""How much longer than it has to be a text may be made until it fits its pattern."""
+
 PLACES = ("under", "at", "over")
 
 STARTS = ("", "https://example.com/")
@@ -87,7 +90,8 @@ def sample(info: inspect.Type) -> Any:
     """A sound value of a type."""
     match _bare(info):
         case inspect.StrType() as text:
-            return _fitting(text, max(text.min_length or 0, 1), "x") or ""
+            least = max(text.min_length or 0, 1)
+            return next(filter(None, (_fitting(text, least + more, "x") for more in range(MORE))), "")
         case inspect.IntType() | inspect.FloatType() as number:
             return number.ge if number.ge is not None else (number.gt or 0) + 1
         case inspect.LiteralType() as literal:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from core.post import EXPECTED_URL, URL_PATTERN
 from server.html import Child, Html, element
 
 Schema = Mapping[str, Any]
@@ -45,7 +46,12 @@ def kind(schema: Schema) -> list[Child]:
 def bounds(schema: Schema) -> str:
     """The bounds of a value, in words."""
     inner = [schema, *schema.get("anyOf", [])]
-    return "; ".join(words.format(each[name]) for each in inner for name, words in _BOUNDS.items() if name in each)
+    return "; ".join(
+        EXPECTED_URL if each[name] == URL_PATTERN else words.format(each[name])
+        for each in inner
+        for name, words in _BOUNDS.items()
+        if name in each
+    )
 
 
 def fields(schema: Schema) -> Html | None:

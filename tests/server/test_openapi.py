@@ -19,6 +19,7 @@ TAKES = (
     *("Connect", "Disconnect", "Link", "Check", "Refresh", "Channels", "Channel", "Copy", "ReconnectSocialAccount"),
     *(
         "appPut",
+        "uploadPut",
         "uploadInitLargeUpload",
         "FinalizeLargeUpload",
         "DeleteMany",

@@ -11,6 +11,7 @@ from adapters.bluesky.sandbox.refusal import Refused, invalid
 
 POST = "app.bsky.feed.post"
 TID = re.compile(r"[234567abcdefghij][234567abcdefghijklmnopqrstuvwxyz]{12}")
+LANGUAGE = re.compile(r"(?i)([a-z]{2,8}|i|x)(-[a-z0-9]{1,8})*")
 PICTURE_BYTES = 1_000_000
 FEATURES = {"link": "uri", "tag": "tag", "mention": "did"}
 
@@ -26,7 +27,9 @@ def check_post(record: Mapping[str, Any], blobs: Mapping[str, int], is_there: Ca
     _check_date(record.get("createdAt"))
     for tag in _list(record, "tags", 8):
         _check_length(tag, "tags", 64, 640)
-    _list(record, "langs", 3)
+    for language in _list(record, "langs", 3):
+        if not LANGUAGE.fullmatch(language):
+            raise invalid(f"Record/langs must be a well-formed BCP 47 language tag, got {language!r}")
     for facet in _list(record, "facets", 1000):
         _check_facet(facet, len(text.encode()))
     if "reply" in record:

@@ -143,7 +143,7 @@ def test_a_video_needs_a_cover_of_any_kind(cover: dict[str, Any]) -> None:
 
 
 def test_a_public_url_that_is_named_like_a_film_is_one() -> None:
-    films = ("https://e.com/a.MP4?x=1", "https://e.com/a.mov", "http://[e/a.mov")
+    films = ("https://e.com/a.MP4?x=1", "https://e.com/a.mov", "http://℀.e/a.mov")
     for url, film in (*((url, True) for url in films), ("https://e.com/a", False), ("https://e.mov?x", False)):
         made = draft({"boardId": "1", "text": "t", "mediaUrls": [url]}, media=None)
         assert ("pinterest.video-cover" in codes(made)) is film

@@ -132,7 +132,7 @@ def branch_on(sandbox: Sandbox, database_url: str, redis_url: str, folder: Any, 
     """A branch on a sandbox."""
     with listening(sandbox) as url:
         seed = sandbox.seed()
-        hosts = {f"FINGERPOST_PINTEREST_{name}_URL": url for name in ("API", "WEB")}
+        hosts = {f"FINGERPOST_PINTEREST_{name}_URL": url for name in ("API", "WEB")} | options.pop("hosts", {})
         settings = msgspec.structs.replace(settings_for(database_url, redis_url, folder), hosts=hosts, **options)
         profile = Profile(external_user=seed.external_user, username=seed.facts["username"], display_name="A")
         boards = [Channel(id=board["id"], name=board["name"]) for board in seed.facts["boards"]]
