@@ -263,8 +263,6 @@ def _refuse_mistaken(body: dict[str, Any], files: list[tuple[str, int]], fields:
     for name, longest in {"content": 2000, "username": 80, "nonce": 25}.items():
         if len(body.get(name) or "") > longest:
             wrong[name] = "BASE_TYPE_MAX_LENGTH"
-    if re.search("clyde|discord", body.get("username") or "", re.IGNORECASE):
-        wrong["username"] = "USERNAME_INVALID_CONTAINS"
     avatar = body.get("avatar_url")
     if avatar is not None and (len(avatar) > 2048 or not re.match(r"https?://\S+$", avatar)):
         wrong["avatar_url"] = "URL_TYPE_INVALID_URL"
