@@ -127,7 +127,8 @@ def _bound(adapter: AnyAdapter, told: dict[str, Any], name: str) -> str:
         kind, _, bound = rest.partition(".")
         return BOUNDS[bound][1](told["limits"]["media"][kind][bound])
     if first in told["schema"]["properties"]:
-        return code(str(_kind(told["schema"]["properties"][first])[rest]))
+        bound = _kind(told["schema"]["properties"][first])[rest]
+        return EXPECTED_URL if bound == URL_PATTERN else code(str(bound))
     (says,) = (str(rule["says"]) for rule in told["rules"] if rule["id"] == name)
     return says
 
