@@ -24,6 +24,7 @@ API_KEY = f"{PREFIX}API_KEY"
 
 _ALLOWANCE = ("_TIER", "_SHARE")
 _APP = ("_CLIENT_ID", "_CLIENT_SECRET")
+_SCOPES = "_SCOPES"
 _UNPREFIXED = {"database_url": "DATABASE_URL", "redis_url": "REDIS_URL"}
 
 
@@ -130,7 +131,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     allowances: Annotated[
         Mapping[str, str], Meta(description="Access tiers of apps, and the shares of platforms' quotas that are used.")
     ] = {}
-    apps: Annotated[Mapping[str, str], Meta(description="Ids and secrets of the apps at platforms.")] = {}
+    apps: Annotated[
+        Mapping[str, str], Meta(description="Ids and secrets of the apps at platforms, and what they ask for.")
+    ] = {}
 
     def __repr__(self) -> str:
         """Without values: keys and passwords are among them."""
@@ -154,7 +157,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 values["hosts"][name] = text.rstrip("/")
             elif name.startswith(PREFIX) and name.endswith(_ALLOWANCE):
                 values["allowances"][name] = text.strip()
-            elif name.startswith(PREFIX) and name.endswith(_APP):
+            elif name.startswith(PREFIX) and name.endswith((*_APP, _SCOPES)):
                 values["apps"][name] = text.strip()
             elif name.startswith(PREFIX):
                 raise Misconfigured(f"There is no setting {name}{nearest(name, names) or '; take it out.'}")
@@ -210,6 +213,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise Misconfigured(f"{missing} is not set; an app has an id and a secret.")
         return App(name=DEFAULT_APP, client_id=id, client_secret=secret) if id else None
 
+    def scopes_of(self, adapter: Adapter[Any]) -> tuple[str, ...]:
+        """What is asked for beyond what publishing needs, by `FINGERPOST_<PLATFORM>_SCOPES`."""
+        return tuple(self.apps.get(f"{PREFIX}{adapter.platform}{_SCOPES}", "").replace(",", " ").split())
+
     @property
     def public(self) -> str:
         """`public_url` without its last slash; empty where it is not set. Raises `Misconfigured` where it is no URL."""
@@ -222,7 +229,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def refuse_unknown_hosts(self, adapters: Iterable[Adapter[Any]]) -> None:
         """Raise `Misconfigured` for what is set of a platform, or of a host of one, that is not installed."""
         adapters = list(adapters)
-        apps = {f"{PREFIX}{a.platform}{name}" for a in adapters if isinstance(a.connect, OAuth) for name in _APP}
+        apps = {
+            f"{PREFIX}{a.platform}{name}" for a in adapters if isinstance(a.connect, OAuth) for name in (*_APP, _SCOPES)
+        }
         for name in self.apps:
             if name not in apps:
                 raise Misconfigured(f"There is no setting {name}{nearest(name, apps) or '; take it out.'}")

@@ -50,10 +50,14 @@ def settings_page(registry: Registry) -> str:
         for host, url in adapter.hosts.items()
     ]
     apps = [
-        [code(f"{PREFIX}{name}{which}"), "empty", f"{adapter.label}, the {words} of the app"]
+        [code(f"{PREFIX}{name}{which}"), "empty", f"{adapter.label}, {words}"]
         for name, adapter in sorted(registry.items())
         if isinstance(adapter.connect, OAuth)
-        for which, words in (("_CLIENT_ID", "id"), ("_CLIENT_SECRET", "secret"))
+        for which, words in (
+            ("_CLIENT_ID", "the id of the app"),
+            ("_CLIENT_SECRET", "the secret of the app"),
+            ("_SCOPES", "what accounts are asked for beyond what publishing needs, with commas"),
+        )
     ]
     heads = ("variable", "default", "what it is")
     allowances = list(_allowances(registry))

@@ -23,6 +23,7 @@ NAME_TAKEN = "board_name_taken"
 class Boards(Places):
     """`/v5/boards` and what lies below. A new board may be protected; one that is there cannot become so.
 
+    Secret boards want scopes of their own, which `FINGERPOST_PINTEREST_SCOPES` adds to what is asked for.
     Pinterest's description bounds the names of sections and not those of boards.
     """
 

@@ -31,13 +31,16 @@ class Answer(msgspec.Struct):
     message: str = ""
 
 
+ASK = "Connect again, and grant what is missing; FINGERPOST_PINTEREST_SCOPES names what is asked for beside the usual."
+"""What helps where a token lacks a scope; those of secret boards are not asked for by themselves."""
+
 REFUSALS = (
     Refusal(401, (2,), "", NotAuthorized, "token_refused",
             "Connect the Pinterest account again. (Tokens of Pinterest's sandbox are good only there.)",
             "Authentication failed."),
-    Refusal(401, (3,), r"Missing: \[", Rejected, "scope_missing", "Connect again, and grant what is missing.",
+    Refusal(401, (3,), r"Missing: \[", Rejected, "scope_missing", ASK,
             "Your token does not have sufficient permissions to perform this operation. Missing: ['boards:write']"),
-    Refusal(403, (3,), r"Missing: \[", Rejected, "scope_missing", "Connect again, and grant what is missing.",
+    Refusal(403, (3,), r"Missing: \[", Rejected, "scope_missing", ASK,
             "Your token does not have sufficient permissions to perform this operation. Missing: ['boards:write']"),
     Refusal(401, (3,), "(?i)restricted feature", Rejected, "feature_restricted",
             "Pinterest opens this to some apps only: ask Pinterest for it, or do without.",

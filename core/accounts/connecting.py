@@ -91,7 +91,10 @@ class Connector:
         state, verifier = await self._links.begin(link, platform, app.name, browser)
         hosts = self._settings.hosts_of(adapter)
         callback = self.callback(platform)
-        return authorization_url(adapter.connect, app, hosts, redirect_uri=callback, state=state, verifier=verifier)
+        more = self._settings.scopes_of(adapter)
+        return authorization_url(
+            adapter.connect, app, hosts, redirect_uri=callback, state=state, verifier=verifier, more=more
+        )
 
     async def finish(self, platform: str, browser: str, query: Mapping[str, str]) -> Done:
         """The browser is back from the platform's page (RFC 6749 §4.1.2). Raises `SignInFailed`."""

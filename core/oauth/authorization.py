@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
 from core.connect import OAuth
@@ -17,16 +17,17 @@ def authorization_url(
     redirect_uri: str,
     state: str,
     verifier: str,
+    more: Sequence[str] = (),
 ) -> str:
     """Where a browser is sent to ask for consent (RFC 6749 §4.1.1), with the challenge of `verifier` where it may be.
 
-    `hosts` are the adapter's, as they stand in braces in its URLs.
+    `hosts` are the adapter's, as they stand in braces in its URLs; `more` are scopes beyond what publishing needs.
     """
     query = {
         "response_type": "code",
         "client_id": app.client_id,
         "redirect_uri": redirect_uri,
-        "scope": oauth.scope_separator.join(oauth.scopes),
+        "scope": oauth.scope_separator.join(dict.fromkeys((*oauth.scopes, *more))),
         "state": state,
         **oauth.authorize_params,
     }

@@ -85,6 +85,7 @@ def test_every_variable_that_the_prose_names_is_a_setting() -> None:
     hosts = {f"FINGERPOST_{n}_{h.upper()}_URL" for n, a in Registry.installed().items() for h in a.hosts}
     allowances = {f"FINGERPOST_{name}_{of}" for name in Registry.installed() for of in ("TIER", "SHARE")}
     apps = {f"FINGERPOST_{n}_CLIENT_{w}" for n in Registry.installed() for w in ("ID", "SECRET")}
+    apps |= {f"FINGERPOST_{name}_SCOPES" for name in Registry.installed()}
     known = {variable(field.name) for field in msgspec.structs.fields(Settings)} | hosts | allowances | apps | {API_KEY}
     for path in PAGES:
         for name in re.findall(r"\bFINGERPOST_[A-Z_]+[A-Z]\b", path.read_text(encoding="utf-8")):

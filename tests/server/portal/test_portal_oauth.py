@@ -9,7 +9,9 @@ import psycopg
 import pytest
 
 from core.accounts.links import hashed
-from tests.server.portal.conftest import Door, Page
+from tests.server.portal.conftest import APP, Door, Page
+
+PUBLISHING = ("boards:read", "boards:write", "pins:read", "pins:write", "user_accounts:read")
 
 
 async def consent(door: Door, browser: Any, link: str | None = None) -> Page:
@@ -34,7 +36,7 @@ async def test_an_account_is_connected_and_the_client_is_told(door: Door) -> Non
     asked = parse_qs(urlsplit(page.url).query)
     assert asked["redirect_uri"] == [f"{door.url}/connect/callback/pinterest"]
     assert asked["client_id"] == ["1500000"]
-    assert asked["scope"] == ["boards:read,boards:write,pins:read,pins:write,user_accounts:read"]
+    assert asked["scope"] == [",".join(PUBLISHING)]
     assert len(asked["state"][0]) >= 43
     assert "code_challenge" not in asked
     back = await browser.decide(page)
@@ -43,7 +45,7 @@ async def test_an_account_is_connected_and_the_client_is_told(door: Door) -> Non
     assert back.answer == {"tab": "2", "success": "true", "type": "PINTEREST", "socialAccountId": account["id"]}
     assert account["state"] == "live"
     assert {channel["name"] for channel in account["channels"]} == {"Inspiration", "Recipes", "Travel"}
-    assert set(account["scopes"]) == {"boards:read", "boards:write", "pins:read", "pins:write", "user_accounts:read"}
+    assert set(account["scopes"]) == set(PUBLISHING)
     assert account["expiresAt"] is not None
     assert not {"accessToken", "refreshToken", "access_token"} & account.keys()
 
@@ -199,6 +201,27 @@ async def test_missing_permissions_are_named_and_nothing_is_connected(door: Door
     assert "boards:write" in page.text
     assert "error=scope_missing" in page.link("Back to app.example")
     assert len(await door.accounts()) == 1
+
+
+SECRETS = ("boards:read_secret", "boards:write_secret")
+
+
+@pytest.mark.parametrize("apps", [APP | {"FINGERPOST_PINTEREST_SCOPES": ", ".join(SECRETS)}])
+async def test_more_can_be_asked_for_than_publishing_needs_and_need_not_be_granted(door: Door) -> None:
+    for granted in (None, frozenset(PUBLISHING)):
+        door.sandbox.consent.grants = granted
+        browser = door.browser()
+        page = await consent(door, browser)
+        assert parse_qs(urlsplit(page.url).query)["scope"] == [",".join((*PUBLISHING, *SECRETS))]
+        id = (await browser.decide(page)).answer["socialAccountId"]
+        (account,) = [account for account in await door.accounts() if account["id"] == id]
+        assert set(account["scopes"]) == set(PUBLISHING) | (set(SECRETS) if granted is None else set())
+        made = await door.call("POST", f"/social-account/{id}/channels", name="Hidden", privacy="secret")
+        if granted is None:
+            assert made.json()["privacy"] == "secret"
+        else:
+            assert made.json()["code"] == "scope_missing"
+            assert "FINGERPOST_PINTEREST_SCOPES" in made.json()["hint"]
 
 
 @pytest.mark.parametrize("apps", [{}])
