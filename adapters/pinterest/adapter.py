@@ -193,11 +193,21 @@ class Pinterest(Adapter[PinBlock]):
         at=("boardId", "boardName"),
         breaks={"boardId": None},
     )
-    def names_a_board(self, draft: PinDraft) -> bool | str:
+    def names_a_board(self, draft: PinDraft) -> bool:
         """A Pin needs a board; there is never a silent default."""
+        return bool(draft.block.board_id or draft.block.board_name)
+
+    @rule(
+        "pinterest.board-name",
+        "boardName has to be the name of one board that the account has; createBoard makes one.",
+        at="boardName",
+        breaks={"boardId": None, "boardName": "No such board"},
+    )
+    def names_a_board_that_is_there(self, draft: PinDraft) -> bool | str:
+        """Upper and lower case are the same, and a name that several boards have is never guessed."""
         block = draft.block
-        if block.board_id or block.board_name is None or draft.account is None:
-            return bool(block.board_id or block.board_name)
+        if block.board_id or not block.board_name or draft.account is None:
+            return True
         return verdict_on_name(block.board_name, draft)
 
     @rule(

@@ -143,7 +143,7 @@ def test_an_unclear_save_is_never_sent_twice(client: httpx.Client, branch: Branc
                 ("wrong_type", "altText"),
             },
         ),
-        ({"boardName": "No such board"}, {("pinterest.board", "boardId")}),
+        ({"boardName": "No such board"}, {("pinterest.board-name", "boardName")}),
         ({"text": "a\0b"}, {("null_character", "text")}),
     ],
 )
