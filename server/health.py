@@ -22,6 +22,7 @@ PATIENCE_SECONDS = 2.0
 
 AWAY = "A server that we need is away."
 TROUBLED = "It does not answer our calls; posts to it wait, and go out by themselves when it is back."
+PARTLY = "A server of it does not answer our calls; posts to that one wait, and go out by themselves when it is back."
 
 Word = Literal["ok", "down"]
 
@@ -50,6 +51,10 @@ class ApiHealth(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     platforms: dict[str, PlatformHealth]
 
 
+OUTAGE = PlatformHealth(status="outage", note=TROUBLED)
+DEGRADED = PlatformHealth(status="degraded", note=PARTLY)
+
+
 class Pulse:
     """Feels whether PostgreSQL and Redis answer."""
 
@@ -63,10 +68,11 @@ class Pulse:
         status: Word = "ok" if database == cache == "ok" else "down"
         return Health(status=status, database=database, redis=cache)
 
-    async def troubled(self) -> set[str]:
-        """The platforms that are in an outage, as far as our own calls tell."""
+    async def troubled(self) -> dict[str, PlatformHealth]:
+        """The platforms that are in an outage, or a server of theirs, as far as our own calls tell."""
         async with self._pool.connection(timeout=PATIENCE_SECONDS) as connection:
-            return {row[0] async for row in await connection.execute(queries("server", "health.sql")["troubled"])}
+            cursor = await connection.execute(queries("server", "health.sql")["troubled"])
+            return {platform: OUTAGE if usual else DEGRADED async for platform, usual in cursor}
 
     async def _select(self) -> None:
         async with self._pool.connection(timeout=PATIENCE_SECONDS) as connection:
@@ -103,16 +109,11 @@ async def api_health(pulse: NamedDependency[Pulse], registry: NamedDependency[Re
     """Whether posts are taken in and sent, platform by platform: in an outage they wait, and nothing is lost."""
     felt = await pulse.feel()
     well = felt.status == "ok"
-    troubled = await pulse.troubled() if felt.database == "ok" else set()
+    troubled = await pulse.troubled() if felt.database == "ok" else {}
+    others = PlatformHealth(status="operational" if well else "outage", note="" if well else AWAY)
     return ApiHealth(
         status="ok" if well else "error",
         created_at=timestamp(datetime.now(UTC)),
         note="" if well else AWAY,
-        platforms={platform: _health(well, platform in troubled) for platform in sorted(registry)},
+        platforms={platform: troubled.get(platform, others) for platform in sorted(registry)},
     )
-
-
-def _health(well: bool, troubled: bool) -> PlatformHealth:
-    if troubled:
-        return PlatformHealth(status="outage", note=TROUBLED)
-    return PlatformHealth(status="operational" if well else "outage", note="" if well else AWAY)

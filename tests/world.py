@@ -243,9 +243,10 @@ class World:
     async def _next(self) -> float | None:
         """Seconds until something happens by itself; None when nothing will."""
         ((row),) = await self.rows(
-            "select extract(epoch from min(greatest(coalesce(lease_until, due_at), probe_at)) - now())::float8 as wait"
-            " from deliveries left join breakers using (platform)"
-            " where state not in ('published', 'failed', 'cancelled', 'needs_review')"
+            "select extract(epoch from min(greatest(coalesce(d.lease_until, d.due_at), b.probe_at)) - now())::float8"
+            " as wait from deliveries d join grants g on g.id = d.grant_id"
+            " left join breakers b on b.platform = d.platform and b.server = g.server"
+            " where d.state not in ('published', 'failed', 'cancelled', 'needs_review')"
         )
         wait: float | None = row["wait"]
         return wait

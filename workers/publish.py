@@ -152,7 +152,7 @@ class Publisher:
             return self._after(error, taken, certainty)
         if (put_by := await self._authority.missing(taken, credentials)) is not None:
             return put_by
-        if taken.probing and not await self._is_back(adapter, session):
+        if taken.probing and not await self._is_back(taken, adapter, session):
             return waiting(taken)
         if look:
             outcome = await self._look(taken, adapter, draft, session, credentials)
@@ -231,15 +231,15 @@ class Publisher:
             passage=passage,
         )
 
-    async def _is_back(self, adapter: AnyAdapter, session: Session) -> bool:
-        """Whether a platform that was in trouble answers again; asked by a read."""
+    async def _is_back(self, taken: Taken, adapter: AnyAdapter, session: Session) -> bool:
+        """Whether a server that was in trouble answers again; asked by a read."""
         try:
             await adapter.profile(session)
         except (Unavailable, OutcomeUnknown):
             return False
         except Exception as error:  # noqa: BLE001 - any other answer is an answer
             self._log.info("probe_answered", platform=adapter.platform, error=session.redacted(str(error)))
-        await self._breaker.close(adapter.platform)
+        await self._breaker.close(taken.platform, taken.server)
         return True
 
     async def _publish(
@@ -265,14 +265,14 @@ class Publisher:
             if not isinstance(error, FingerpostError):
                 self._log_failure("adapter_failed", taken, error, session)
             classified = meaning_of(error, session, taken)
-            await self._tell_breaker(taken.platform, classified, start)
+            await self._tell_breaker(taken, classified, start)
             if isinstance(classified, NotAuthorized):
                 outcome = await self._authority.refused(taken, credentials, classified)
             else:
                 outcome = self._after(classified, taken, adapter.certainty_of(credentials.account))
         else:
             outcome = msgspec.structs.replace(outcome, steps=session.unsaved())
-            await self._breaker.saw(taken.platform, None)
+            await self._breaker.saw(taken.platform, taken.server, None)
         return msgspec.structs.replace(outcome, http_status=session.answer_status, answer=session.answer_text)
 
     def _after(self, error: Exception, taken: Taken, certainty: Certainty) -> Outcome:
@@ -308,11 +308,11 @@ class Publisher:
             if not isinstance(error, FingerpostError):
                 self._log_failure("look_failed", taken, error, session)
             classified = meaning_of(error, session, taken)
-            await self._tell_breaker(taken.platform, classified, start)
+            await self._tell_breaker(taken, classified, start)
             if isinstance(classified, NotAuthorized):
                 return await self._authority.refused(taken, credentials, classified)
             return after_failed_look(classified, unclear_seconds=taken.unclear_seconds, readback=self._readback)
-        await self._breaker.saw(taken.platform, None)
+        await self._breaker.saw(taken.platform, taken.server, None)
         return await self._after_look(taken, found)
 
     async def _after_look(self, taken: Taken, found: Sequence[Published]) -> Outcome:
@@ -343,10 +343,10 @@ class Publisher:
         trace = session.redacted("".join(traceback.format_exception(error)))
         self._log.error(event, platform=taken.platform, delivery=str(taken.id), exception=trace)
 
-    async def _tell_breaker(self, platform: str, error: Exception, start: float) -> None:
+    async def _tell_breaker(self, taken: Taken, error: Exception, start: float) -> None:
         """Let the breaker know of an error, unless it was us who took too long, such as a host that was suspended."""
         if elapsed() - start < self._settings.lease:
-            await self._breaker.saw(platform, error)
+            await self._breaker.saw(taken.platform, taken.server, error)
 
 
 def _database_clock(taken: Taken) -> Callable[[], datetime]:

@@ -68,7 +68,8 @@ limit %(limit)s
 -- name: standing
 -- How an account stands: whose allowance it uses, and what holds it up.
 select a.platform, a.grant_id, l.id as lane_id, g.app, g.quotas, g.state, l.blocked_until,
-       exists (select from breakers b where b.platform = a.platform and b.opened_at is not null) as down, now() as now
+       exists (select from breakers b where b.platform = a.platform and b.server = g.server
+               and b.opened_at is not null) as down, now() as now
 from social_accounts a join grants g on g.id = a.grant_id
 left join lanes l on l.grant_id = a.grant_id and l.team_id = a.team_id
 where a.organization_id = %(organization_id)s and a.id = %(id)s and a.disconnected_at is null

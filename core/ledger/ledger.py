@@ -27,14 +27,17 @@ from core.retry import Policy
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
 PROBE_SECONDS = 60.0
-"""How often a platform in trouble is asked whether it is back."""
+"""How often a server in trouble is asked whether it is back."""
 
 LEASE_SECONDS = 60.0
 """How long a worker may hold a delivery; longer than any request to a platform."""
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery in a worker's hands: everything that publishing it takes but the account's token."""
+    """A delivery in a worker's hands: everything that publishing it takes but the account's token.
+
+    `server` is the base URL of the account's own server, and empty where it is on the platform's usual one.
+    """
 
     id: UUID
     organization_id: UUID
@@ -43,6 +46,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     social_account_id: UUID
     grant_id: UUID
     platform: str
+    server: str
     app: str
     quotas: list[Any]
     calls: dict[str, int]

@@ -13,18 +13,43 @@ where d.lane_id = woken.id and d.state = 'deferred' and d.due_at > now() and d.e
 -- name: due
 -- What is due and may be queued, in the order in which it is to be: lanes in turn, then the rows of each, so that a
 -- long lane never hides a short one. A lane's turn is its virtual time; one that was idle begins where its platform has
--- come to. A lane whose allowance is used up is left alone until that opens. The rows are held until they are queued.
-with waiting as materialized (
+-- come to. A lane whose allowance is used up is left alone until that opens, and so is one whose server is in trouble:
+-- only one row is queued for such a server, to ask whether it is back. The rows are held until they are queued.
+with shut as materialized (
+    select platform, server from breakers where opened_at is not null
+), probers as materialized (
+    select (
+        select l.id from lanes l join grants g on g.id = l.grant_id
+        where l.platform = s.platform and g.server = s.server
+          and (l.blocked_until is null or l.blocked_until <= now()) and exists (
+              select from deliveries d
+              where d.lane_id = l.id and d.state in ('scheduled', 'deferred', 'retrying') and d.turn_at <= now()
+                and d.due_at <= now()
+          )
+        limit 1
+    ) as lane_id
+    from shut s
+    where not exists (
+        select from deliveries q join grants g on g.id = q.grant_id
+        where q.platform = s.platform and q.state = 'queued' and g.server = s.server)
+), waiting as materialized (
     select p.platform, coalesce(t.virtual_time, 0) as virtual_time,
-           greatest(0, case when b.opened_at is null then %(queued)s else 1 end
-                       - (select count(*) from deliveries q where q.platform = p.platform and q.state = 'queued')) as free
+           greatest(0, %(queued)s - (select count(*) from deliveries q
+                                     where q.platform = p.platform and q.state = 'queued')) as free
     from (select distinct platform from lanes) p
     left join turns t on t.platform = p.platform
-    left join breakers b on b.platform = p.platform
 ), ready as (
-    select l.id, l.platform, w.free, greatest(l.virtual_time, w.virtual_time) as virtual_time
+    select l.id, l.platform, w.free, greatest(l.virtual_time, w.virtual_time) as virtual_time, r.rows
     from lanes l join waiting w on w.platform = l.platform
-    where (l.blocked_until is null or l.blocked_until <= now()) and exists (
+    cross join lateral (
+        select case
+            when (select count(*) from shut) = 0 then %(each)s
+            when exists (select from shut s join grants g on g.server = s.server
+                         where g.id = l.grant_id and s.platform = l.platform)
+            then (select count(*) from probers where lane_id = l.id)
+            else %(each)s end as rows
+    ) r
+    where r.rows > 0 and (l.blocked_until is null or l.blocked_until <= now()) and exists (
         select from deliveries d
         where d.lane_id = l.id and d.state in ('scheduled', 'deferred', 'retrying') and d.turn_at <= now()
           and d.due_at <= now()
@@ -45,6 +70,7 @@ with waiting as materialized (
             for update skip locked
         ) w
     ) d
+    where d.turn <= ready.rows
 )
 select c.place, c.lane_id, c.virtual_time, d.id, d.organization_id, d.team_id, d.post_id, d.social_account_id,
        d.platform, d.fence, d.state, d.calls, d.grant_id, g.app, g.quotas, d.expires_at <= now() as expired
@@ -56,7 +82,8 @@ order by c.platform, c.place
 -- Whether something is due that no queue has room for, and the database's time.
 select exists (
     select from lanes l
-    join breakers b on b.platform = l.platform and b.opened_at is not null
+    join grants g on g.id = l.grant_id
+    join breakers b on b.platform = l.platform and b.server = g.server and b.opened_at is not null
     where exists (select from deliveries d where d.lane_id = l.id and d.state in ('scheduled', 'deferred', 'retrying')
                   and d.turn_at <= now() and d.due_at <= now())
     union all
@@ -121,18 +148,29 @@ select distinct platform from deliveries
 where state in ('queued', 'processing', 'unconfirmed') and due_at <= now() and due_at > %(after)s
 
 -- name: take
--- A worker takes what is ready: a lease, a new fence and an attempt for each. Of a platform in trouble it gets one a
--- minute, to ask whether the platform is back.
-with recursive breaker as (
-    select platform from breakers where platform = %(platform)s and opened_at is not null
+-- A worker takes what is ready: a lease, a new fence and an attempt for each. Of a server in trouble it gets one a
+-- minute, to ask whether it is back. Where none is, nothing is looked at for that.
+with recursive shut as materialized (
+    select server from breakers where platform = %(platform)s and opened_at is not null
 ), probe as (
     update breakers b set probe_at = now() + %(probe)s * interval '1 second'
-    where b.platform in (select platform from breaker) and b.probe_at <= now()
-      and exists (select from deliveries d where d.platform = b.platform and d.due_at <= now()
-                  and d.state in ('queued', 'processing', 'unconfirmed'))
-    returning b.platform
+    where b.platform = %(platform)s and b.opened_at is not null and b.probe_at <= now()
+      and case when (select count(*) from shut) > 0 then exists (
+          select from deliveries d join grants g on g.id = d.grant_id
+          where d.platform = b.platform and g.server = b.server and d.due_at <= now()
+            and d.state in ('queued', 'processing', 'unconfirmed')) end
+    returning b.server
+), probing as materialized (
+    select one.id, one.state from probe p cross join lateral (
+        select d.id, d.state from deliveries d join grants g on g.id = d.grant_id
+        where d.platform = %(platform)s and g.server = p.server and d.due_at <= now()
+          and d.state in ('queued', 'processing', 'unconfirmed')
+        order by d.state = 'queued', d.due_at
+        limit 1
+        for update of d skip locked
+    ) one
 ), room as (
-    select case when exists (select from breaker) then (select count(*) from probe) else %(limit)s end as places
+    select greatest(0, %(limit)s - (select count(*) from probing)) as places
 ), queued_lanes as (
     -- From lane to lane by one index entry each, however many stand in them.
     (select lane_id from deliveries where platform = %(platform)s and state = 'queued' order by lane_id limit 1)
@@ -148,6 +186,8 @@ with recursive breaker as (
 ), under_way as (
     select id, due_at, 0 as turn from deliveries
     where platform = %(platform)s and state in ('processing', 'unconfirmed') and due_at <= now()
+      and case when (select count(*) from shut) > 0 then not exists (
+          select from grants g join shut on shut.server = g.server where g.id = grant_id) else true end
     order by due_at
     limit (select places from room)
     for update skip locked
@@ -157,6 +197,8 @@ with recursive breaker as (
     from queued_lanes l cross join lateral (
         select id, due_at from deliveries
         where platform = %(platform)s and state = 'queued' and lane_id = l.lane_id and due_at <= now()
+          and case when (select count(*) from shut) > 0 then not exists (
+              select from grants g join shut on shut.server = g.server where g.id = grant_id) else true end
         order by due_at
         limit (select rows from share)
         for update skip locked
@@ -167,6 +209,8 @@ with recursive breaker as (
     limit (select places from room)
 ), ready as (
     select d.id, d.state from chosen join deliveries d on d.id = chosen.id
+    union all
+    select id, state from probing
 ), taken as (
     update deliveries d
     set state = case when ready.state = 'unconfirmed' then d.state else 'publishing' end,
@@ -190,10 +234,10 @@ with recursive breaker as (
     from taken
     where taken.from_state = 'unconfirmed' and a.delivery_id = taken.id and a.ended_at is null
 )
-select t.id, t.organization_id, t.team_id, t.post_id, t.social_account_id, t.grant_id, t.platform, t.block, t.calls,
-       g.app, g.quotas, t.fingerprint, t.from_state, t.fence, t.attempts, t.failures, t.looks, t.armed_at, t.steps, t.pending,
+select t.id, t.organization_id, t.team_id, t.post_id, t.social_account_id, t.grant_id, t.platform, g.server, t.block,
+       t.calls, g.app, g.quotas, t.fingerprint, t.from_state, t.fence, t.attempts, t.failures, t.looks, t.armed_at, t.steps, t.pending,
        t.expires_at <= now() as expired, extract(epoch from t.expires_at - now())::float8 as patience_seconds,
-       exists (select from breaker) as probing, p.content,
+       t.id in (select id from probing) as probing, p.content,
        tm.when_not_found, coalesce(extract(epoch from now() - t.armed_at), 0)::float8 as unclear_seconds,
        coalesce((select extract(epoch from now() - min(a.armed_at))::float8 from attempts a
                  where a.delivery_id = t.id and t.from_state = 'unconfirmed'), 0)::float8 as keyed_seconds,
@@ -234,19 +278,20 @@ returning id
 
 -- name: trouble
 -- One more failure in a row; the breaker opens with the last that is allowed. Answers whether it opened just now.
-insert into breakers as b (platform, failures) values (%(platform)s, 1)
-on conflict (platform) do update set
+insert into breakers as b (platform, server, failures) values (%(platform)s, %(server)s, 1)
+on conflict (platform, server) do update set
     failures = b.failures + 1,
     opened_at = case when b.failures + 1 >= %(allowed)s then coalesce(b.opened_at, now()) end,
     probe_at = case when b.failures + 1 >= %(allowed)s then coalesce(b.probe_at, now() + %(probe)s * interval '1 second') end
 returning opened_at = now()
 
 -- name: recovered
-update breakers set failures = 0, opened_at = null, probe_at = null where platform = %(platform)s and failures > 0
+delete from breakers where platform = %(platform)s and server = %(server)s
 
 -- name: queued
-select id, organization_id, team_id, post_id, social_account_id, platform, fence, state
-from deliveries where platform = %(platform)s and state = 'queued' limit %(limit)s
+select d.id, d.organization_id, d.team_id, d.post_id, d.social_account_id, d.platform, d.fence, d.state
+from deliveries d join grants g on g.id = d.grant_id
+where d.platform = %(platform)s and d.state = 'queued' and g.server = %(server)s limit %(limit)s
 
 -- name: twin_publishing
 select exists (

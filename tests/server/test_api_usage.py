@@ -60,6 +60,13 @@ def test_a_platform_in_an_outage_is_told(house: House, client: httpx.Client) -> 
         told = client.get("/api/v1/").json()["platforms"]
         assert (told["PINTEREST"]["status"], told["ECHO"]["status"]) == ("outage", "operational")
         assert "posts to it wait" in told["PINTEREST"]["note"]
+        connection.execute("update breakers set server = 'https://one.example'")
+        told = client.get("/api/v1/").json()["platforms"]["PINTEREST"]
+        assert told["status"] == "degraded"
+        assert "A server of it" in told["note"]
+        connection.execute("update breakers set server = '', probe_at = now() - interval '2 hours'")
+        long_ago = client.get("/api/v1/").json()["platforms"]["PINTEREST"]
+        assert long_ago["status"] == "operational", "nobody has asked for hours, so nobody knows"
         connection.execute("delete from breakers")
     assert client.get("/api/v1/").json()["platforms"]["PINTEREST"] == {"status": "operational", "note": ""}
 
