@@ -14,6 +14,7 @@ import msgspec
 import psycopg
 
 from bench.place import Place, Tenant, url_of
+from bench.plans import read_for
 from bench.results import Goal, Result, compared
 from bench.rounds import Plan, Say, interleaved
 from core.ids import new_id
@@ -21,6 +22,8 @@ from core.posts.terms import folded, terms_of
 from server.serve import bound
 
 REPEATS = 15
+MOST_PAGES = 50_000
+"""More pages of 8 kB than this no list is to read, of however many posts."""
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 STATUSES = ("POSTED",) * 90 + ("SCHEDULED",) * 7 + ("DRAFT", "ERROR", "DELETED")
 WORDS = ("soup", "bread", "gardens", "shoes", "holidays", "spring", "winter", "pictures")
@@ -61,6 +64,8 @@ def run(place: Place, plan: Plan, say: Say) -> list[Result]:
             say(f"lists: {name}")
             calls = {f"{team.size:,}": partial(_timed, client, team, query) for team in teams}
             results += _results(name, interleaved(plan.rounds, calls, say=say, words=lambda ms: f"{ms:.2f} ms"))
+        for name, query in ASKED.items():
+            results.append(_read(place, teams, name, query, say))
     return results
 
 
@@ -71,6 +76,24 @@ def _results(name: str, found: dict[str, list[float]]) -> list[Result]:
         compared(f"{name}, of {size}", "ms", taken, baseline, against=f"of {smallest}", goal=goal)
         for size, taken in others
     ]
+
+
+def _read(place: Place, teams: list[Team], name: str, query: dict[str, str], say: Say) -> Result:
+    """How much of the database a list of the largest team reads, which no other work on the machine changes."""
+    found = []
+    for team in teams:
+        tenant = team.tenant
+        read = read_for(place.database_url, UUID(tenant.organization_id), UUID(tenant.team_id), query)
+        say(f"lists: {name}, of {team.size:,}: {read.pages:,} pages; {'; '.join(read.ways)}")
+        found.append(read.pages)
+    return compared(
+        f"{name}, of {teams[-1].size:,}: pages read",
+        "pages",
+        found[-1:],
+        found[:1],
+        against=f"of {teams[0].size:,}",
+        goal=Goal(of="value", sense="≤", bound=MOST_PAGES),
+    )
 
 
 def _timed(client: httpx.Client, team: Team, query: dict[str, str] | None) -> float:

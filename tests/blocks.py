@@ -7,6 +7,9 @@ from hypothesis import strategies as st
 from core.counting import count
 
 UNITS = ("x", "é", "\N{GRINNING FACE}", "\N{WOMAN}\N{ZERO WIDTH JOINER}\N{GIRL}", " https://example.com/a-long-page")
+LENGTHS = (100, 300, 500, 800, 1024, 1500, 2000, 3000)
+"""How long texts may be here and there."""
+
 LETTERS = st.characters(codec="utf-8", exclude_characters="\0")
 TEXT = st.text(LETTERS, max_size=40)
 ODD: st.SearchStrategy[Any] = st.one_of(
@@ -78,3 +81,19 @@ def blocks(declared: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
     ways: list[st.SearchStrategy[dict[str, Any]]] = [st.just({}), st.one_of(near), odd]
     beside = st.sampled_from(range(3)).flatmap(ways.__getitem__)
     return st.tuples(fitting(declared, named), beside).map(lambda both: both[0] | both[1])
+
+
+def shared_parts() -> st.SearchStrategy[dict[str, Any]]:
+    """What a post may say for all its platforms: texts about as long as some take, and what else is filled in."""
+    long = [unit * (most // len(unit) + over) for most in LENGTHS for unit in UNITS for over in (0, 1)]
+    return st.fixed_dictionaries(
+        {},
+        optional={
+            "text": st.sampled_from(long) | TEXT,
+            "link": st.sampled_from(["https://example.com/a", "http://example.com/?b=c#d", "https://example.com/ä"]),
+            "altText": st.sampled_from(long) | TEXT,
+            "adapt": st.sampled_from(["error", "shorten"]),
+            "uploadIds": st.just(["image"]),
+            "mediaUrls": st.just(["image"]),
+        },
+    )

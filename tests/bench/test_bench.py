@@ -37,7 +37,7 @@ UNITS = {
     "schedule": ["ms"] * 4 + ["/s"],
     "webhooks": ["/s", "ms"],
     "media": ["ms"] * 4,
-    "lists": ["ms"] * 10,
+    "lists": ["ms"] * 10 + ["pages"] * 9,
     "start": ["ms"] * 2,
 }
 """What each bench measures, in which units."""

@@ -18,7 +18,7 @@ from core.governor.journal import Journal
 from core.posts.dry_run import DryRun, DryRuns
 from core.registry import Registry
 from core.sandbox import Sandbox
-from tests.blocks import blocks
+from tests.blocks import blocks, shared_parts
 from tests.world import Clock, Pool, World, world
 
 REGISTRY = Registry.installed()
@@ -47,7 +47,7 @@ class Ground:
         self.known |= {"boardId": channel, "channelId": channel, "quoteUri": link, "replyTo": link}
 
     def named(self, block: dict[str, Any]) -> dict[str, Any]:
-        """A generated block that names what is there, where what it names is of the right kind."""
+        """A generated block, or a shared part, that names what is there, where what it names is of the right kind."""
         held = {name: value for name, value in block.items() if name not in ("boardSectionId", "boardName")}
         held |= {name: self.known[name] for name in held if name in self.known and isinstance(held[name], str | list)}
         for name, there in (("uploadIds", self.upload), ("mediaUrls", f"{self.here.sandbox_url}/_sandbox/picture.png")):
@@ -55,7 +55,7 @@ class Ground:
                 held[name] = [there for _ in held[name]]
         return held
 
-    async def tried(self, block: dict[str, Any]) -> bool:
+    async def tried(self, block: dict[str, Any], shared: dict[str, Any]) -> bool:
         """Run a post dry and create it: whether it was let through, by both or by neither."""
         here, platform = self.here, self.here.sandbox.platform
         body = {
@@ -66,6 +66,7 @@ class Ground:
             "maxDelay": 31_536_000,
             "socialAccountTypes": [platform],
             "data": {platform: block},
+            **shared,
         }
         told = await self.dry_runs.of(here.organization_id, body)
         if told.valid:
@@ -92,14 +93,14 @@ class Ground:
         assert not refused, refused[0]
 
 
-def generated(platform: str, count: int) -> list[dict[str, Any]]:
-    """Blocks of every kind, sound or not."""
-    found: list[dict[str, Any]] = []
+def generated(platform: str, count: int) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Blocks and shared parts of every kind, sound or not."""
+    found: list[tuple[dict[str, Any], dict[str, Any]]] = []
 
     @settings(max_examples=count, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-    @given(blocks(schema(REGISTRY[platform])))
-    def gather(block: dict[str, Any]) -> None:
-        found.append(block)
+    @given(blocks(schema(REGISTRY[platform])), st.just({}) | shared_parts())
+    def gather(block: dict[str, Any], shared: dict[str, Any]) -> None:
+        found.append((block, shared))
 
     gather()
     return found
@@ -143,9 +144,9 @@ async def promised(pool: Pool, folder: Path, redis_url: str, platform: str, way:
     async with ground(pool, folder, redis_url, platform, way) as there:
         example = there.here.adapter.example(there.here.account.channel, "")
         seen = {True: 0, False: 0}
-        for number, block in enumerate(generated(platform, count)):
+        for number, (block, shared) in enumerate(generated(platform, count)):
             whole = there.named({**example, **block} if number % 2 else block)
-            seen[await there.tried(whole)] += 1
+            seen[await there.tried(whole, there.named(shared))] += 1
         await there.all_are_out()
         assert min(seen.values()) > count // 10, seen
 
@@ -172,7 +173,7 @@ async def test_what_is_foretold_is_what_is_sent(pool: Pool, tmp_path: Path, redi
         before = len(here.sandbox.log.calls())
         block = here.adapter.example(here.account.channel, f"{here.sandbox_url}/_sandbox/picture.png")
         for text in words(12):
-            await there.tried({**block, "text": text})
+            await there.tried({**block, "text": text}, {})
         await there.all_are_out()
         sent = [call.body for call in here.sandbox.log.calls()[before:] if call.method == "POST"]
         assert there.foretold
