@@ -233,6 +233,7 @@ REFUSALS = [
     (400, {"code": 2787, "message": "Sorry! Something went wrong on our end."}, OutcomeUnknown, "outcome_unknown"),
     (400, {"code": 1, "message": "Sorry we could not fetch the image."}, Rejected, "image_unreachable"),
     (400, {"code": 1, "message": "The format of the image is not supported"}, Rejected, "image_format"),
+    (400, {"code": 400, "message": "Invalid pins analytics parameters."}, Rejected, "figures_refused"),
     (400, {"code": 77, "message": "Something new."}, Rejected, "rejected"),
 ]
 
@@ -248,8 +249,7 @@ def test_refusals_are_told_apart_by_code_and_message(
     assert error.platform_code == str(body["code"])
     if isinstance(error, RateLimited):
         assert error.after == timedelta(seconds=17)
-    else:
-        assert error.hint
+    assert error.hint
 
 
 def test_the_storage_of_videos_speaks_xml() -> None:
