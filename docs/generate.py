@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from core.registry import Registry
-from docs import adapters, bundle_social, commands, errors, events, platforms, settings, states
+from docs import adapters, bundle_social, commands, errors, events, platforms, sandboxes, settings, states
 
 FOLDER = Path(__file__).parent
 
@@ -17,6 +17,7 @@ def pages(registry: Registry) -> dict[str, str]:
         "commands.md": commands.commands_page(),
         "errors.md": errors.errors_page(registry),
         "events.md": events.events_page(),
+        "sandboxes.md": sandboxes.sandboxes_page(registry),
         "settings.md": settings.settings_page(registry),
         "states.md": states.states_page(),
         **{f"platforms/{name.lower()}.md": platforms.platform_page(adapter) for name, adapter in registry.items()},

@@ -15,6 +15,11 @@ class Switch(msgspec.Struct, frozen=True, kw_only=True):
     says: str
     choices: tuple[str, ...] = ()
 
+    def option(self, platform: str, kind: type) -> str:
+        """Its name on the command line, such as `--acme-tier`, and `--acme-no-videos` for what is usually so."""
+        word = self.name.replace("_", "-")
+        return f"--{platform.lower()}-{f'no-{word}' if self.usual(kind) is True else word}"
+
     def usual(self, kind: type) -> str | float | bool:
         """The default in the constructor of the sandbox `kind`."""
         usual: str | float | bool = signature(kind).parameters[self.name].default

@@ -45,14 +45,12 @@ def _switches() -> dict[str, list[click.Parameter]]:
 
 
 def _option(platform: str, kind: type[Sandbox], switch: Switch) -> click.Parameter:
-    usual, argument = switch.usual(kind), _argument(platform, switch)
-    flag, word = f"--{platform.lower()}", switch.name.replace("_", "-")
+    usual, names = switch.usual(kind), [switch.option(platform, kind), _argument(platform, switch)]
     if isinstance(usual, bool):
-        flag += f"-no-{word}" if usual else f"-{word}"
-        return click.Option([flag, argument], is_flag=True, flag_value=not usual, default=usual, help=switch.says)
+        return click.Option(names, is_flag=True, flag_value=not usual, default=usual, help=switch.says)
     numbers: dict[type, click.ParamType[Any]] = {int: click.IntRange(min=0), float: click.FloatRange(min=0)}
     return click.Option(
-        [f"{flag}-{word}", argument],
+        names,
         type=click.Choice(switch.choices) if switch.choices else numbers[type(usual)],
         metavar=None if switch.choices else "NUMBER",
         default=usual,
@@ -132,7 +130,7 @@ def _refuse_unused(context: click.Context, known: Mapping[str, type[Sandbox]], n
             if context.get_parameter_source(_argument(name, switch)) is ParameterSource.COMMANDLINE
         ]
         if given and name not in names:
-            option = _option(name, kind, given[0]).opts[0]
+            option = given[0].option(name, kind)
             raise click.UsageError(f"{option} is an option of {name}, which is not among PLATFORMS.")
 
 
