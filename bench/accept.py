@@ -21,6 +21,7 @@ from server.serve import bound
 MANY = 32
 OURS, ECHO, INSERT = "fingerpost", "echo of the body", "INSERT of the body"
 USUAL = "FastAPI, SQLAlchemy and Celery, the same checks"
+DRY = "its dry run"
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +49,7 @@ def run(place: Place, plan: Plan, say: Say) -> list[Result]:
             ECHO: (plain, f"{url_of(there)}/echo"),
             INSERT: (plain, f"{url_of(there)}/insert"),
             USUAL: (usual, f"{url_of(elsewhere)}/api/v1/post/"),
+            DRY: (ours, f"{url_of(here)}/api/v1/post/validate"),
         }
         for _, url in servers.values():
             loaded(place, Task(url=url, body=body, keys=tenant.keys, connections=MANY, number=plan.posts))
@@ -61,6 +63,7 @@ def run(place: Place, plan: Plan, say: Say) -> list[Result]:
             loads = {
                 name: partial(_watched, place, child, msgspec.structs.replace(task, url=url))
                 for name, (child, url) in servers.items()
+                if name != DRY or connections == 1
             }
             found = interleaved(plan.rounds, loads, say=say, words=_words)
             results += _many(found) if connections == MANY else _one(found)
@@ -122,7 +125,10 @@ def _many(found: dict[str, list[Run]]) -> list[Result]:
 def _one(found: dict[str, list[Run]]) -> list[Result]:
     halves = {name: [run.answers.p50_ms for run in rounds] for name, rounds in found.items()}
     goal = Goal(of="ratio", sense="≤", bound=1.3)
-    return [compared("p50 of accepting, 1 connection", "ms", halves[OURS], halves[INSERT], against=INSERT, goal=goal)]
+    return [
+        compared("p50 of accepting, 1 connection", "ms", halves[OURS], halves[INSERT], against=INSERT, goal=goal),
+        compared("p50 of a dry run, 1 connection", "ms", halves[DRY], halves[OURS], against="accepting it", goal=None),
+    ]
 
 
 def _words(run: Run) -> str:

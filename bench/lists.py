@@ -22,7 +22,7 @@ from core.posts.terms import folded, terms_of
 from server.serve import bound
 
 REPEATS = 15
-MOST_PAGES = 50_000
+MOST_PAGES = 10_000
 """More pages of 8 kB than this no list is to read, of however many posts."""
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 STATUSES = ("POSTED",) * 90 + ("SCHEDULED",) * 7 + ("DRAFT", "ERROR", "DELETED")

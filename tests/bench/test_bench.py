@@ -30,7 +30,7 @@ FIELDS = {"name": str, "value": float, "unit": str, "baseline": float, "ratio": 
 
 
 UNITS = {
-    "accept": ["/s"] * 3 + ["ms"] * 3,
+    "accept": ["/s"] * 3 + ["ms"] * 4,
     "check": ["/s"] * 2,
     "governor": ["/s"] * 10,
     "publish": ["/s", "/s", "ms", "ms", "/s", "MB"],
