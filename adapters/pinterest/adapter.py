@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
@@ -234,6 +235,19 @@ class Pinterest(Adapter[PinBlock]):
     def is_shown_whole(self, draft: PinDraft) -> bool:
         """The API takes 800 characters; Pinterest's Help Center gives 500."""
         return len(draft.block.description or "") <= 500
+
+    @rule(
+        "pinterest.link-host",
+        "The link leads to no host; mend its address.",
+        at="link",
+        breaks={"link": "https://[0]/"},
+    )
+    def leads_to_a_host(self, draft: PinDraft) -> bool:
+        """Pinterest refuses what looks like an address and is none."""
+        try:
+            return draft.block.link is None or bool(urlsplit(draft.block.link).hostname)
+        except ValueError:
+            return False
 
     @rule(
         "pinterest.link-https",
