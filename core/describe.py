@@ -126,7 +126,7 @@ def schema(adapter: Adapter[Any]) -> dict[str, Any]:
 
     JSON Schema counts code points alone. What a text is bounded by otherwise stands in `x-text-limits`, as
     `TextLimit` has it, and in `maxLength` as far as it follows. Where the bounds depend on the account, those of an
-    account of which nothing is known stand in `x-text-limits` alone.
+    account of which nothing is known stand in `x-text-limits` alone. That no text may hold U+0000 is not said.
     """
     (_, components) = msgspec.json.schema_components([adapter.block], ref_template="#/$defs/{name}")
     definition: dict[str, Any] = components.pop(adapter.block.__name__)

@@ -7,7 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from core.describe import schema
@@ -99,6 +99,7 @@ def generated(platform: str, count: int) -> list[tuple[dict[str, Any], dict[str,
 
     @settings(max_examples=count, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(blocks(schema(REGISTRY[platform])), st.just({}) | shared_parts())
+    @example({"nothing": "that is known"}, {})
     def gather(block: dict[str, Any], shared: dict[str, Any]) -> None:
         found.append((block, shared))
 
@@ -142,20 +143,20 @@ async def ground(pool: Pool, folder: Path, redis_url: str, platform: str, way: s
 
 async def promised(pool: Pool, folder: Path, redis_url: str, platform: str, way: str, count: int) -> None:
     async with ground(pool, folder, redis_url, platform, way) as there:
-        example = there.here.adapter.example(there.here.account.channel, "")
+        whole = there.here.adapter.example(there.here.account.channel, "")
         seen = {True: 0, False: 0}
         for number, (block, shared) in enumerate(generated(platform, count)):
-            whole = there.named({**example, **block} if number % 2 else block)
-            seen[await there.tried(whole, there.named(shared))] += 1
+            sent = there.named({**whole, **block} if number % 2 else block)
+            seen[await there.tried(sent, there.named(shared))] += 1
         await there.all_are_out()
-        assert min(seen.values()) > count // 10, seen
+        assert min(seen.values()) > count // 20, seen
 
 
 @pytest.mark.parametrize(("platform", "way"), WAYS)
 async def test_what_a_dry_run_lets_through_is_taken_and_what_not_is_refused(
     pool: Pool, tmp_path: Path, redis_url: str, platform: str, way: str
 ) -> None:
-    await promised(pool, tmp_path, redis_url, platform, way, count=25)
+    await promised(pool, tmp_path, redis_url, platform, way, count=16)
 
 
 @pytest.mark.big
