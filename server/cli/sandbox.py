@@ -93,11 +93,13 @@ def sandbox(
     is live, and `POST /_sandbox/faults` switches a fault on, such as
     {"on": "POST /v5/pins", "fault": "error_after", "status": 500, "times": 1}.
     """
-    known = Registry.installed().sandboxes()
+    registry = Registry.installed()
+    known = registry.sandboxes()
     names = [platform.upper() for platform in platforms]
     for name in names:
         if name not in known:
-            raise click.UsageError(f"There is no sandbox for {name}; there is one for: {', '.join(known)}.")
+            broken = "".join(f" The plug-in {plugin} is broken: {why}." for plugin, why in registry.broken.items())
+            raise click.UsageError(f"There is no sandbox for {name}; there is one for: {', '.join(known)}.{broken}")
     places: list[Place] = [socket.socket(fileno=fd) for fd in fds]
     places = places or [(host, port and port + number) for number in range(len(names))]
     stand_ins = {name: _stand_in(name, known[name], switched) for name in names}

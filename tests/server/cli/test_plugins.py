@@ -65,9 +65,10 @@ def test_it_is_examined_by_a_command(site: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "ACME: nothing found wrong." in done.stdout
     assert "✗" not in done.stdout
-    unknown = run(FINGERPOST, "adapter", "check", "nameless", path=site / "site")
-    assert unknown.returncode == 2
-    assert "Nameless declares no `label`" in unknown.stderr
+    for words in (("adapter", "check"), ("sandbox",)):
+        unknown = run(FINGERPOST, *words, "nameless", path=site / "site")
+        assert unknown.returncode == 2
+        assert "Nameless declares no `label`" in unknown.stderr
 
 
 def test_a_name_that_will_not_do_is_refused(site: Path) -> None:
