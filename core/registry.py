@@ -11,6 +11,7 @@ import structlog
 from core import hook
 from core.adapter import Adapter
 from core.connect import Form, OAuth
+from core.declared import certainty, names
 
 if TYPE_CHECKING:
     from core.sandbox import Sandbox
@@ -73,6 +74,8 @@ class Registry(Mapping[str, AnyAdapter]):
             for wanted in ("platform", "label", "certainty", "hosts"):
                 if not hasattr(adapter, wanted):
                     raise TypeError(f"{type(adapter).__name__} declares no `{wanted}`")
+            if faults := [fault for fault in (*names(adapter), *certainty(adapter)) if fault is not None]:
+                raise TypeError(f"{type(adapter).__name__}: {'; '.join(faults)}")
             _refuse_unsound(adapter)
             holder = self._adapters.get(adapter.platform) or checked.get(adapter.platform)
             if holder is not None:

@@ -2,17 +2,16 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
-from msgspec import inspect
 
-from core.adapter import Adapter, Certainty
+from core.adapter import Adapter
 from core.conformance.subject import NotExamined, Subject
 from core.connect import Form
 from core.convert import convert
+from core.declared import certainty, names
 from core.describe import describe
-from core.errors import PublishError
 
 Tried = str | None
 """What one try brought: None where all is well, else what is wrong."""
@@ -20,7 +19,7 @@ Tried = str | None
 
 async def is_complete(subject: Subject) -> AsyncIterator[Tried]:
     """Every attribute is there and makes sense, and no two contradict each other."""
-    for found in (_names, _certainty, _fills, _quotas, _connecting):
+    for found in (names, certainty, _fills, _quotas, _connecting):
         for tried in found(subject.adapter):
             yield tried
 
@@ -74,30 +73,6 @@ async def fits_a_schema(subject: Subject) -> AsyncIterator[Tried]:
             sent = msgspec.json.decode(msgspec.json.encode(made.draft.block))
             again, _ = convert(subject.adapter.block, sent)
             yield _unless(again == made.draft.block, "its own example is another after a way through JSON")
-
-
-def _names(adapter: Adapter[Any]) -> Iterator[Tried]:
-    yield _unless(re.fullmatch(r"[A-Z][A-Z0-9_]*", adapter.platform), f"platform is {adapter.platform!r}, no CAPITALS")
-    yield _unless(adapter.label.strip(), "label is empty")
-    yield _unless("api" in adapter.hosts, "hosts has no `api`")
-    for name, url in adapter.hosts.items():
-        yield _unless(re.fullmatch(r"https?://[^/\s]+(/\S*[^/\s])?", url), f"host {name} is {url!r}, no base URL")
-    yield _unless(inspect.type_info(adapter.block) is not None, "block is no Struct")
-
-
-def _certainty(adapter: Adapter[Any]) -> Iterator[Tried]:
-    known = get_args(Certainty)
-    kinds = {adapter.certainty, *adapter.ways.values()}
-    for kind in kinds:
-        yield _unless(kind in known, f"certainty is {kind!r}, none of {', '.join(known)}")
-        looks = kind in ("two-phase", "read-back")
-        yield _unless(adapter.finds or not looks, f"certainty is {kind}, and there is no find()")
-    keyed = "key" in kinds or adapter.key_seconds is None
-    yield _unless(keyed, f"key_seconds is given, and certainty is {adapter.certainty}")
-    for row in adapter.refusals:
-        sound = issubclass(row.kind, PublishError) and 400 <= row.status < 600 and row.code
-        yield _unless(sound, f"the refusal {row.status} {row.code} is no PublishError of status 400 to 599 with a code")
-        yield _unless(row.hint, f"the refusal {row.status} {row.code} has no hint")
 
 
 def _fills(adapter: Adapter[Any]) -> Iterator[Tried]:

@@ -59,6 +59,17 @@ def test_a_declaration_that_is_not_complete_is_named() -> None:
     assert registry.broken == {"nameless": "TypeError: Nameless declares no `label`"}
 
 
+def test_a_declaration_that_makes_no_sense_is_named_and_not_served() -> None:
+    class Lost(Echo):
+        platform, hosts = "LOST", {"web": "nowhere"}
+        certainty = "sometimes"  # type: ignore[assignment]  # no such kind
+
+    registry = Registry({"lost": plugin([Lost()]), "echo": echo})
+    assert list(registry) == ["ECHO"]
+    assert registry.broken["lost"].startswith("TypeError: Lost: hosts has no `api`; host web is 'nowhere', no base URL")
+    assert "certainty is 'sometimes', none of key" in registry.broken["lost"]
+
+
 def test_every_rule_has_words_and_a_platform_s_name() -> None:
     for name, adapter in Registry.installed().items():
         for rule in adapter.rules:
