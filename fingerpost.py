@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from core.abilities import Aftercare, ChannelFields, Figures, Insights, Live, Places, Section, Watched
 from core.adapter import Adapter, Certainty, Fill, Pending, Profile, Published
 from core.answers import by_status, quota_left, reset_in, retry_after
-from core.connect import Field, Form, OAuth, Tokens, jwt_seconds
+from core.connect import Field, Form, OAuth, Registration, ServerOAuth, Tokens, jwt_seconds
 from core.counting import Counter
 from core.errors import (
     BrokenAdapter,
@@ -81,12 +81,14 @@ __all__ = [
     "Quota",
     "RateLimited",
     "Refusal",
+    "Registration",
     "Rejected",
     "Remaining",
     "RunningSandbox",
     "Sandbox",
     "Section",
     "Seed",
+    "ServerOAuth",
     "Session",
     "Switch",
     "TextLimit",

@@ -12,7 +12,7 @@ import msgspec
 
 from core.abilities import Aftercare, Insights, Places
 from core.answers import quota_left
-from core.connect import Form, OAuth, Tokens
+from core.connect import Form, OAuth, Registration, ServerOAuth, Tokens
 from core.errors import BrokenAdapter, PublishError
 from core.limits import Limits, Quota, Remaining, category_of
 from core.post import Account, Block, Channel, Draft
@@ -142,7 +142,7 @@ class Adapter(ABC, Generic[B]):
     stricter: ClassVar[Mapping[str, str]] = {}
     rehearsal: ClassVar[Mapping[str, Any]] = {}
     fills: ClassVar[tuple[Fill, ...]] = ()
-    connect: ClassVar[OAuth | Form | None] = None
+    connect: ClassVar[OAuth | ServerOAuth | Form | None] = None
     one_channel: ClassVar[bool] = False
     refusals: ClassVar[Sequence[Refusal]] = ()
     refusal_fields: ClassVar[tuple[str, str]] = ("code", "message")
@@ -225,6 +225,13 @@ class Adapter(ABC, Generic[B]):
             raise BrokenAdapter(f"{self.platform} declares a form of several fields and has no sign_in().")
         (token,) = fields.values()
         return Tokens(access_token=token)
+
+    async def register(self, name: str, redirect_uri: str, session: Session) -> Registration:
+        """Register an app called `name` at a server; only adapters that declare `ServerOAuth` have it.
+
+        The session has no token, and writes only in a `step`.
+        """
+        raise BrokenAdapter(f"{self.platform} declares ServerOAuth and has no register().")
 
     async def renew(self, refresh_token: str, session: Session) -> Tokens:
         """New tokens for a refresh token, where that is not OAuth's own way; the session has no token.

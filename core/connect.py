@@ -45,7 +45,7 @@ def _address(text: str) -> SplitResult | None:
         sound = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
     except ValueError:
         return None
-    more = parts.username is not None or parts.path or parts.query or parts.fragment
+    more = parts.username is not None or parts.path or parts.query or parts.fragment or len(text.split()) > 1
     return parts if sound and not more else None
 
 
@@ -76,6 +76,37 @@ class OAuth(msgspec.Struct, frozen=True, kw_only=True):
     basic_auth: bool = True
     authorize_params: Mapping[str, str] = {}
     token_params: Mapping[str, str] = {}
+
+
+class ServerOAuth(msgspec.Struct, frozen=True, kw_only=True):
+    """An account is connected by OAuth at the server that it is on, where a platform has many.
+
+    `form` asks for the server: one of its fields has the `host` called `api`. The adapter's `register` makes an app of
+    ours there, once for each server and organization. Tokens are used as they come: a refresh token is not kept.
+    """
+
+    form: Form
+    oauth: OAuth
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """What is asked before the platform's page is shown."""
+        return self.form.fields
+
+
+class Registration(msgspec.Struct, frozen=True, kw_only=True):
+    """What a server gave an app that was registered there (RFC 7591 §3.2.1)."""
+
+    client_id: str
+    client_secret: str
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return f"Registration({self.client_id})"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        """Without the secret."""
+        return [("client_id", self.client_id)]
 
 
 class Tokens(msgspec.Struct, frozen=True, kw_only=True):

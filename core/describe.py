@@ -5,7 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from core.adapter import Adapter, Certainty
-from core.connect import Field, Form, OAuth
+from core.connect import Field, Form, OAuth, ServerOAuth
 from core.findings import Severity
 from core.limits import Limits, MediaKind, Quota, TextLimit
 
@@ -20,7 +20,10 @@ class RuleView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Connecting(msgspec.Struct, frozen=True, kw_only=True):
-    """How an account is connected: by `oauth` with `scopes`, or by a `form` of `fields`; null where it is not."""
+    """How an account is connected: by `oauth` with `scopes`, or by a `form` of `fields`; null where it is not.
+
+    By `oauth` the `fields`, such as the server that the account is on, are asked for before.
+    """
 
     way: Literal["oauth", "form"]
     scopes: list[str] = []
@@ -95,7 +98,9 @@ def describe(adapter: Adapter[Any]) -> PlatformView:
     )
 
 
-def _connecting(way: OAuth | Form | None) -> Connecting | None:
+def _connecting(way: OAuth | ServerOAuth | Form | None) -> Connecting | None:
+    if isinstance(way, ServerOAuth):
+        return Connecting(way="oauth", scopes=list(way.oauth.scopes), fields=list(way.fields))
     if isinstance(way, OAuth):
         return Connecting(way="oauth", scopes=list(way.scopes))
     return Connecting(way="form", fields=list(way.fields)) if way is not None else None

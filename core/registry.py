@@ -10,7 +10,7 @@ import structlog
 
 from core import hook
 from core.adapter import Adapter
-from core.connect import Form, OAuth
+from core.connect import Form, OAuth, ServerOAuth
 from core.declared import certainty, names
 
 if TYPE_CHECKING:
@@ -117,15 +117,18 @@ def sandbox_of(adapter: AnyAdapter) -> "type[Sandbox] | None":
 def _refuse_unsound(adapter: AnyAdapter) -> None:
     """Raise TypeError for a way of connecting that names what is not there."""
     way, name = adapter.connect, type(adapter).__name__
-    if isinstance(way, OAuth):
-        for url in (way.authorize_url, way.token_url):
+    oauth, form = (way.oauth, way.form) if isinstance(way, ServerOAuth) else (way, way)
+    if isinstance(oauth, OAuth):
+        for url in (oauth.authorize_url, oauth.token_url):
             try:
                 url.format_map(adapter.hosts)
             except (KeyError, ValueError, IndexError):
                 raise TypeError(f"{name} has no such host as {url!r} names in braces") from None
-    elif isinstance(way, Form):
-        names = [field.name for field in way.fields]
-        if unknown := {field.host for field in way.fields if field.host} - set(adapter.hosts):
+    if isinstance(form, Form):
+        names = [field.name for field in form.fields]
+        if unknown := {field.host for field in form.fields if field.host} - set(adapter.hosts):
             raise TypeError(f"{name} has no such host as a field of its form is for: {', '.join(unknown)}")
         if not names or len(set(names)) < len(names) or "state" in names:
             raise TypeError(f"{name} declares a form without fields, or with names that are taken")
+    if isinstance(way, ServerOAuth) and not any(field.host == "api" for field in way.fields):
+        raise TypeError(f"{name} declares OAuth at a server, and no field that asks for it")

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import inspect as types
 
 from core.adapter import Adapter
-from core.connect import OAuth
+from core.connect import OAuth, ServerOAuth
 from core.counting import UNITS
 from core.describe import describe
 from core.drafting import AnyAdapter
@@ -158,8 +158,15 @@ def _connecting(adapter: AnyAdapter) -> Iterator[str]:
             f"by `FINGERPOST_{adapter.platform}_CLIENT_ID` and `_CLIENT_SECRET`, and registered with the redirect URI "
             f"`<FINGERPOST_PUBLIC_URL>/connect/callback/{adapter.platform.lower()}`.\n"
         )
+    elif isinstance(way, ServerOAuth):
+        yield (
+            f"By OAuth at the account's own server, with the scopes {listed(way.oauth.scopes)}. Nobody has to register "
+            f"an app: this server does that by itself, once at each. {way.form.help}".strip()
+            + "\n"
+        )
     elif way is not None:
         yield f"By a form. {way.help}".strip() + "\n"
+    if way is not None and not isinstance(way, OAuth):
         yield table(
             ("field", "secret", "what it is"),
             [[field.label, "yes" if field.secret else "no", field.help] for field in way.fields],

@@ -21,6 +21,7 @@ from core.accounts.apps import Apps
 from core.accounts.connecting import Connector
 from core.accounts.links import Links
 from core.accounts.roster import Roster
+from core.accounts.server_apps import ServerApps
 from core.accounts.upkeep import Upkeep
 from core.accounts.visits import Visits
 from core.changes.changes import Changes
@@ -299,6 +300,7 @@ def _open_accounts(
         links=state.connect_links,
         accounts=state.accounts,
         apps=state.apps,
+        server_apps=ServerApps(pool, vault, settings, platforms),
         registry=registry,
         settings=settings,
         transport=platforms,

@@ -22,14 +22,16 @@ from fingerpost import (
     Limits,
     Media,
     NotAuthorized,
+    OAuth,
     Pending,
     Profile,
     Published,
     Quota,
     Refusal,
+    Registration,
     Rejected,
+    ServerOAuth,
     Session,
-    Tokens,
     form_body,
     gives_one_of,
 )
@@ -40,12 +42,14 @@ WORDS = "The server's own words say why; mend the post."
 REFUSALS = (
     Refusal(401, (), "", NotAuthorized, "token_refused", "Connect the account again.", "The access token is invalid"),
     Refusal(403, (), "", Rejected, "not_permitted",
-            "Give the token the scopes read:accounts, read:statuses, write:media and write:statuses.", "Forbidden"),
+            "Connect the account again, and give all that is asked for.", "Forbidden"),
     Refusal(413, (), "", Rejected, "file_too_large", "Send a smaller file.", "Too large"),
     Refusal(422, (), "", Rejected, "status_refused", WORDS, "Validation failed"),
 )  # fmt: skip
 """By the status alone: the words are in the language of the account."""
 
+SCOPES = ("read:accounts", "read:statuses", "write:media", "write:statuses")
+AUTHORIZE, TOKEN = "{api}/oauth/authorize", "{api}/oauth/token"
 POLL = timedelta(seconds=5)
 
 
@@ -61,19 +65,15 @@ class Mastodon(Adapter[MastodonBlock]):
         Quota(calls=300, seconds=10_800, scope="account", category="status"),
         Quota(calls=30, seconds=1800, scope="account", category="media"),
     )
-    operations = {"POST /api/v1/statuses": "status", "POST /api/v2/media": "media", "GET /api/*": "all"}
+    operations = {"POST /api/v1/statuses": "status", "POST /api/v2/media": "media", "* /*": "all"}
     rate_headers = "x-ratelimit"
     rehearsal = {
         "POST /api/v2/media": {"id": "<the file>", "url": "<its address>"},
         "POST /api/v1/statuses": {"id": "<the status>", "url": "<its address>"},
     }
-    connect = Form(
-        help="Make an application on your server: Preferences, Development, New application, with the scopes "
-        "read:accounts, read:statuses, write:media and write:statuses.",
-        fields=(
-            Field(name="server", label="Server", host="api", help="Such as mastodon.social."),
-            Field(name="token", label="Access token", secret=True, help="That of your application."),
-        ),
+    connect = ServerOAuth(
+        form=Form(fields=(Field(name="server", label="Server", host="api", help="Such as mastodon.social."),)),
+        oauth=OAuth(authorize_url=AUTHORIZE, token_url=TOKEN, scopes=SCOPES, basic_auth=False),
     )
     fills = (
         Fill(field="text", source="text"),
@@ -159,9 +159,15 @@ class Mastodon(Adapter[MastodonBlock]):
             facts={"id": owner["id"], **facts_of(instance)},
         )
 
-    async def sign_in(self, fields: Mapping[str, str], session: Session) -> Tokens:
-        """The token is the account's own, and does not end."""
-        return Tokens(access_token=fields["token"])
+    async def register(self, name: str, redirect_uri: str, session: Session) -> Registration:
+        """`POST /api/v1/apps`."""
+        asked = {"client_name": name, "redirect_uris": redirect_uri, "scopes": " ".join(SCOPES)}
+
+        async def call() -> dict[str, str]:
+            answer = (await session.http.post("/api/v1/apps", json=asked)).json()
+            return {"client_id": answer["client_id"], "client_secret": answer["client_secret"]}
+
+        return Registration(**await session.step("register", call, safe_to_repeat=True))
 
     def example(self, channel_id: str, picture_url: str) -> dict[str, Any]:
         """A status with a picture."""

@@ -10,8 +10,9 @@ from core.accounts.accounts import Accounts, Joined
 from core.accounts.apps import Apps
 from core.accounts.introduction import introduce, stranger_session
 from core.accounts.links import Link, Links, SignIn, SignInFailed
+from core.accounts.server_apps import ServerApps
 from core.adapter import Profile
-from core.connect import Form, OAuth, Tokens, own_hosts
+from core.connect import Form, OAuth, ServerOAuth, Tokens, own_hosts
 from core.database.notices import Notices
 from core.drafting import AnyAdapter
 from core.errors import FingerpostError, NotAuthorized, PublishError, Rejected
@@ -46,6 +47,7 @@ class Connector:
         links: Links,
         accounts: Accounts,
         apps: Apps,
+        server_apps: ServerApps,
         registry: Mapping[str, AnyAdapter],
         settings: Settings,
         transport: httpx.AsyncBaseTransport,
@@ -55,6 +57,7 @@ class Connector:
         self._links = links
         self._accounts = accounts
         self._apps = apps
+        self._server_apps = server_apps
         self._registry = registry
         self._settings = settings
         self._transport = transport
@@ -75,7 +78,7 @@ class Connector:
         return adapter
 
     async def begin(self, link: Link, platform: str, browser: str) -> str:
-        """Begin a sign-in: the address of the platform's page, or the state that a form has to bring along.
+        """Begin a sign-in: the address of the platform's page, or the state that its form has to bring along.
 
         Raises `SignInFailed` where the server has no app there, or the team has as many accounts as it may.
         """
@@ -95,6 +98,53 @@ class Connector:
         return authorization_url(
             adapter.connect, app, hosts, redirect_uri=callback, state=state, verifier=verifier, more=more
         )
+
+    async def lead(self, link: Link, platform: str, browser: str, fields: Mapping[str, str]) -> str:
+        """The address of the page of the server that a person has named in the fields. Raises `SignInFailed`."""
+        adapter = self.adapter(link, platform)
+        way = adapter.connect
+        assert isinstance(way, ServerOAuth)
+        await self._refuse_too_many(link, platform)
+        own = _own_hosts(adapter, way.form, _given(adapter, way.form, fields, link), link)
+        passage = self._passages.visit(adapter, app=DEFAULT_APP) if self._passages is not None else None
+        try:
+            app = await self._server_apps.of(link.organization_id, adapter, way, own, passage)
+        except PublishError as error:
+            raise self._failed(adapter, link, error) from error
+        state, verifier = await self._links.begin(link, platform, app.name, browser)
+        hosts, callback = self._settings.hosts_of(adapter, own), self._server_apps.callback(platform, app)
+        return authorization_url(way.oauth, app, hosts, redirect_uri=callback, state=state, verifier=verifier)
+
+    async def submit(self, platform: str, browser: str, state: str, fields: Mapping[str, str]) -> str:
+        """The fields of a form that asks for a server have come: the address of its page. Raises `SignInFailed`."""
+        adapter = self._registry.get(platform)
+        if adapter is None or not isinstance(adapter.connect, ServerOAuth):
+            raise SignInFailed("There is no such platform.", code="sign_in_unknown", platform=platform)
+        sign_in = await self._links.consume(platform, state, browser)
+        return await self.lead(sign_in.link, platform, browser, fields)
+
+    async def finish_at(self, platform: str, name: str, browser: str, query: Mapping[str, str]) -> Done:
+        """The browser is back from the server at which the app of that name is registered. Raises `SignInFailed`."""
+        adapter = self._registry.get(platform)
+        if adapter is None or not isinstance(adapter.connect, ServerOAuth):
+            raise SignInFailed("There is no such platform.", code="sign_in_unknown", platform=platform)
+        sign_in = await self._links.consume(platform, query.get("state", ""), browser)
+        link, app = sign_in.link, await self._server_apps.named(adapter, name)
+        if app is None or name != sign_in.app:
+            # Another server answers than the one that was asked: its code must not get there (RFC 9700 §4.4).
+            words = "The answer came from another server than the one that was asked."
+            raise SignInFailed(words, code="sign_in_unknown", link=link, platform=platform)
+        if "error" in query or not query.get("code"):
+            raise _denied(adapter, link, query)
+        endpoint = self._server_apps.endpoint(adapter, adapter.connect, app)
+        sign_in = msgspec.structs.replace(sign_in, app=DEFAULT_APP)
+        callback = self._server_apps.callback(platform, app)
+        try:
+            tokens = await self._asked(adapter, adapter.connect.oauth, endpoint, sign_in, query["code"], callback)
+            tokens = msgspec.structs.replace(tokens, refresh_token=None)
+            return await self._join(adapter, sign_in, tokens, app.hosts)
+        except PublishError as error:
+            raise self._failed(adapter, link, error) from error
 
     async def finish(self, platform: str, browser: str, query: Mapping[str, str]) -> Done:
         """The browser is back from the platform's page (RFC 6749 §4.1.2). Raises `SignInFailed`."""
@@ -132,7 +182,12 @@ class Connector:
 
     async def _exchanged(self, adapter: AnyAdapter, oauth: OAuth, app: App, sign_in: SignIn, code: str) -> Tokens:
         endpoint = TokenEndpoint(oauth, app, self._settings.hosts_of(adapter), self._client, adapter.classify_token)
-        callback = self.callback(adapter.platform)
+        return await self._asked(adapter, oauth, endpoint, sign_in, code, self.callback(adapter.platform))
+
+    async def _asked(
+        self, adapter: AnyAdapter, oauth: OAuth, endpoint: TokenEndpoint, sign_in: SignIn, code: str, callback: str
+    ) -> Tokens:
+        """The tokens for a code, with all the scopes that are needed."""
         async with counted(self._passage(adapter, sign_in), "POST", endpoint.path):
             tokens = await endpoint.exchange(code, redirect_uri=callback, verifier=sign_in.verifier)
         missing = [scope for scope in oauth.scopes if tokens.scopes is not None and scope not in tokens.scopes]

@@ -8,7 +8,7 @@ import msgspec
 
 from core.adapter import Adapter
 from core.conformance.subject import NotExamined, Subject
-from core.connect import Form
+from core.connect import Form, ServerOAuth
 from core.convert import convert
 from core.declared import certainty, names
 from core.describe import describe
@@ -97,6 +97,9 @@ def _connecting(adapter: Adapter[Any]) -> Iterator[Tried]:
     if isinstance(way, Form):
         signs_in = type(adapter).sign_in is not Adapter.sign_in or len(way.fields) == 1
         yield _unless(signs_in, "connect is a form of several fields, and there is no sign_in()")
+    if isinstance(way, ServerOAuth):
+        registers = type(adapter).register is not Adapter.register
+        yield _unless(registers, "connect is OAuth at the account's server, and there is no register()")
 
 
 def _wire_names(adapter: Adapter[Any]) -> set[str]:

@@ -1,5 +1,7 @@
 """The app: what an operator registered with a platform, and is known by there."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 DEFAULT_APP = "default"
@@ -7,11 +9,15 @@ DEFAULT_APP = "default"
 
 
 class App(msgspec.Struct, frozen=True, kw_only=True):
-    """The credentials of an app; `name` is how grants refer to it."""
+    """The credentials of an app; `name` is how grants refer to it.
+
+    `hosts` are the base URLs of the server at which it is registered, where a platform has many.
+    """
 
     name: str
     client_id: str
     client_secret: str
+    hosts: Mapping[str, str] = {}
 
     def __repr__(self) -> str:
         """Without the secret."""

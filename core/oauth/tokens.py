@@ -68,6 +68,14 @@ class TokenEndpoint:
         """
         return await self._ask({"grant_type": "refresh_token", "refresh_token": refresh_token}, [refresh_token])
 
+    async def knows_us(self) -> bool:
+        """Whether the app is still registered (RFC 6749 §4.4). Raises like `refresh` where nobody knows."""
+        try:
+            await self._ask({"grant_type": "client_credentials"}, [])
+        except (Rejected, NotAuthorized):
+            return False
+        return True
+
     async def _ask(self, form: dict[str, str], secrets: list[str]) -> Tokens:
         auth = httpx.BasicAuth(self._app.client_id, self._app.client_secret) if self._oauth.basic_auth else None
         if auth is None:

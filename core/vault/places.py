@@ -19,6 +19,7 @@ PLACES = (
     Place("webhook_endpoints", "secret"),
     Place("webhook_endpoints", "previous_secret"),
     Place("apps", "client_secret"),
+    Place("server_apps", "client_secret"),
     Place("sign_ins", "verifier"),
 )
 """A column that is not among these is not rotated, and a lost key not noticed for it: add yours."""

@@ -54,12 +54,15 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
         return [Cookie(key=BROWSER, value=self.secret, **kept), Cookie(key=LINK, value=link, **kept)]
 
 
-def shown(page: Html, *, status: int = 200, targets: Iterable[str] = ()) -> Response[bytes]:
-    """A page. Its forms lead to us, and on to `targets`: browsers look at the redirects that follow, too."""
+def shown(page: Html, *, status: int = 200, targets: Iterable[str] = (), anywhere: bool = False) -> Response[bytes]:
+    """A page. Its forms lead to us, and on to `targets`: browsers look at the redirects that follow, too.
+
+    With `anywhere` they may lead on to any server: to one that is only named in the form.
+    """
     origins = sorted({f"{parts.scheme}://{parts.netloc}" for parts in map(urlsplit, targets) if parts.netloc})
     policy = (
         "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
-        f"form-action {' '.join((SELF, *origins))}"
+        f"form-action {' '.join((SELF, *(('https:', 'http:') if anywhere else origins)))}"
     )
     return Response(
         page.encode(),

@@ -17,7 +17,7 @@ from litestar.params import FromPath
 from core.accounts.connecting import Connector, Done
 from core.accounts.links import Link, Links, SignInFailed, answered
 from core.accounts.upkeep import Upkeep
-from core.connect import Form, OAuth
+from core.connect import Form, OAuth, ServerOAuth
 from core.ids import parse_id
 from core.registry import Registry
 from core.settings import Settings
@@ -105,20 +105,23 @@ class Portal:
     ) -> Response[bytes]:
         """The form of a platform, with what was typed in before."""
         adapter = self.connector.adapter(link, platform)
-        assert isinstance(adapter.connect, Form)
+        way = adapter.connect
+        declared = way.form if isinstance(way, ServerOAuth) else way
+        assert isinstance(declared, Form)
         if values is None:
-            values = {field.name: link.options.server for field in adapter.connect.fields if field.host}
+            values = _server_of(link, declared)
         page = form(
             self.frame(link),
             label=adapter.label,
-            declared=adapter.connect,
+            declared=declared,
             state=state,
             values=values,
             fault=fault,
             back=self.back(link, {}),
         )
         targets = [link.redirect_url] if link.redirect_url else []
-        return shown(page, status=400 if fault else 200, targets=targets)
+        anywhere = isinstance(way, ServerOAuth)
+        return shown(page, status=400 if fault else 200, targets=targets, anywhere=anywhere)
 
     def done(self, done: Done, secret: str) -> Response[Any]:
         """Where an account that is connected leads: back to the page, or to the client."""
@@ -246,12 +249,23 @@ class PortalController(Controller):
         """The platform has led the browser back."""
         return await portal.told(request, _called_back(portal, request, platform.upper()))
 
+    @get("/callback/{platform:str}/{app:str}")
+    async def callback_of_server(
+        self,
+        request: Request[Any, Any, State],
+        portal: NamedDependency[Portal],
+        platform: FromPath[str],
+        app: FromPath[str],
+    ) -> Response[Any]:
+        """A server of a platform that has many has led the browser back."""
+        return await portal.told(request, _called_back(portal, request, platform.upper(), app))
+
 
 async def _started(portal: Portal, request: Request[Any, Any, Any], secret: str) -> Response[Any]:
     link = await portal.links.open(secret)
     if link.direct:
         (platform,) = link.platforms
-        if isinstance(portal.connector.adapter(link, platform).connect, Form):
+        if not isinstance(portal.connector.adapter(link, platform).connect, OAuth):
             # A form is sent to where it is shown.
             return led(f"{portal.public}/connect/{secret}/{platform.lower()}")
         return await _begun(portal, request, secret, platform)
@@ -260,19 +274,33 @@ async def _started(portal: Portal, request: Request[Any, Any, Any], secret: str)
 
 async def _begun(portal: Portal, request: Request[Any, Any, Any], secret: str, platform: str) -> Response[Any]:
     link, visitor = await portal.links.open(secret), Visitor.of(request)
-    target = await portal.connector.begin(link, platform, visitor.secret)
-    is_oauth = isinstance(portal.connector.adapter(link, platform).connect, OAuth)
-    answer: Response[Any] = led(target) if is_oauth else portal.form(link, platform, target, None, None)
+    way, fault = portal.connector.adapter(link, platform).connect, None
+    answer: Response[Any] | None = None
+    if isinstance(way, ServerOAuth) and link.options.server:
+        # The client has said which server it is: nobody needs to be asked.
+        try:
+            server = _server_of(link, way.form)
+            answer = led(await portal.connector.lead(link, platform, visitor.secret, server))
+        except SignInFailed as error:
+            if error.code not in ("field_missing", "platform_refused"):
+                raise
+            fault = error.message
+    if answer is None:
+        target = await portal.connector.begin(link, platform, visitor.secret)
+        answer = led(target) if isinstance(way, OAuth) else portal.form(link, platform, target, None, fault)
     answer.cookies.extend(visitor.cookies(portal.public, secret))
     return answer
 
 
 async def _submitted(portal: Portal, request: Request[Any, Any, Any], secret: str, platform: str) -> Response[Any]:
     link, visitor = await portal.links.open(secret), Visitor.of(request)
-    portal.connector.adapter(link, platform)
+    way = portal.connector.adapter(link, platform).connect
     sent = {key: value for key, value in (await request.form()).items() if isinstance(value, str)}
+    state = sent.pop("state", "")
     try:
-        done = await portal.connector.finish_form(platform, visitor.secret, sent.pop("state", ""), sent)
+        if isinstance(way, ServerOAuth):
+            return led(await portal.connector.submit(platform, visitor.secret, state, sent))
+        done = await portal.connector.finish_form(platform, visitor.secret, state, sent)
     except SignInFailed as error:
         if error.code not in ("field_missing", "platform_refused"):
             raise
@@ -281,10 +309,18 @@ async def _submitted(portal: Portal, request: Request[Any, Any, Any], secret: st
     return portal.done(done, "" if link.direct else secret)
 
 
-async def _called_back(portal: Portal, request: Request[Any, Any, Any], platform: str) -> Response[Any]:
-    visitor = Visitor.of(request)
-    done = await portal.connector.finish(platform, visitor.secret, dict(request.query_params))
+async def _called_back(portal: Portal, request: Request[Any, Any, Any], platform: str, app: str = "") -> Response[Any]:
+    visitor, query = Visitor.of(request), dict(request.query_params)
+    if app:
+        done = await portal.connector.finish_at(platform, app, visitor.secret, query)
+    else:
+        done = await portal.connector.finish(platform, visitor.secret, query)
     return portal.done(done, visitor.link)
+
+
+def _server_of(link: Link, declared: Form) -> dict[str, str]:
+    """The fields that ask for a server, with what the link says of it."""
+    return {field.name: link.options.server for field in declared.fields if field.host}
 
 
 @cache

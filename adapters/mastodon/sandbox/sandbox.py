@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
+from adapters.mastodon.sandbox.consent import Consent
 from adapters.mastodon.sandbox.things import File, Person, Status, counted, file_shape, iso, written
 from fingerpost import Sandbox, Seed, json_answer
 
@@ -42,10 +43,12 @@ class MastodonSandbox(Sandbox):
         self._statuses: dict[str, Status] = {}
         self._by_key: dict[tuple[str, str], tuple[str, float]] = {}
         self._numbers = count(1)
+        self.consent = Consent(self._welcome, self.clock)
 
     def routes(self) -> Sequence[web.RouteDef]:
         """The operations that publishing takes."""
         return [
+            *self.consent.routes(),
             web.get("/api/v2/instance", self._answered(self._instance), allow_head=False),
             web.get("/api/v1/accounts/verify_credentials", self._answered(self._whoami), allow_head=False),
             web.get("/api/v1/accounts/{id}/statuses", self._answered(self._list), allow_head=False),
@@ -67,11 +70,8 @@ class MastodonSandbox(Sandbox):
 
     def seed(self) -> Seed:
         """One more person, with the token of an application."""
-        number = next(self._numbers)
-        token = f"token-{self.rng.getrandbits(128):032x}"
-        person = Person(id=str(self.rng.getrandbits(56)), username=f"sandbox_{number}", token=token)
-        self._people[token] = person
-        return Seed(access_token=token, refresh_token=None, external_user=person.id, channel_id="", facts={})
+        person = self._welcome()
+        return Seed(access_token=person.token, refresh_token=None, external_user=person.id, channel_id="", facts={})
 
     def account_of(self, request: web.Request) -> str | None:
         """The id of whoever calls."""
@@ -92,6 +92,13 @@ class MastodonSandbox(Sandbox):
         told = {"Date": datetime.fromtimestamp(now, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")}
         limit = {"X-RateLimit-Limit": "300", "X-RateLimit-Remaining": "299", "X-RateLimit-Reset": iso(now + 300)}
         return told | (limit if self._own else {})
+
+    def _welcome(self) -> Person:
+        number = next(self._numbers)
+        token = f"token-{self.rng.getrandbits(128):032x}"
+        person = Person(id=str(self.rng.getrandbits(56)), username=f"sandbox_{number}", token=token)
+        self._people[token] = person
+        return person
 
     def _answered(
         self, work: Callable[[web.Request], Awaitable[tuple[int, Any, dict[str, str]]]]
