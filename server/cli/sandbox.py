@@ -114,8 +114,15 @@ def sandbox(
             user = msgspec.to_builtins(stand_ins[name].seed())
             click.echo(json.dumps({"platform": name, "url": url, "user": user}))
 
-    witness = appending(record) if record else None
+    witness = _witness(record) if record else None
     asyncio.run(_until_told(list(zip(stand_ins.items(), places, strict=True)), ready, witness))
+
+
+def _witness(record: Path) -> Witness:
+    try:
+        return appending(record)
+    except OSError as error:
+        raise click.FileError(str(record), error.strerror) from None
 
 
 def _stand_in(name: str, kind: type[Sandbox], switched: dict[str, Any]) -> Sandbox:
