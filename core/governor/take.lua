@@ -59,7 +59,7 @@ local function renew(window)
 end
 
 local function add(window, score, name)
-  if call('ZADD', window.key, score, name) == 1 and not window.filled then renew(window) end
+  if call('ZADD', window.key, score, name) == 1 and not (window.filled or renews) then renew(window) end
 end
 
 -- How many calls a window has; where there are none its key is gone.
