@@ -36,8 +36,8 @@ format: $(DEV) ## Put the code into shape
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: $(DEV) ## All tests that need Python alone, on all cores
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not e2e and not big"
+test: $(DEV) ## All tests that need Python alone
+	$(BIN)/python -m pytest -n 4 --dist loadfile -m "not e2e and not big"
 
 e2e: $(DEV) ## Tests with npm and real clients
 	$(BIN)/python -m pytest -m e2e

@@ -16,6 +16,7 @@ import httpx
 import psycopg
 
 from core.sandbox import Sandbox
+from tests.server.cli.processes import children
 from tests.world import Pool, World, world
 
 PATIENCE = 120.0
@@ -100,14 +101,9 @@ async def ended(here: World) -> bool:
 
 def freeze(worker: "subprocess.Popen[bytes]") -> None:
     """Stop a worker in its tracks, and whoever would kill it for standing still: it may come back much later."""
-    for guardian in guardians(worker):
-        os.kill(guardian, signal.SIGKILL)
+    for guardian in children(worker.pid):
+        os.kill(guardian.pid, signal.SIGKILL)
     worker.send_signal(signal.SIGSTOP)
-
-
-def guardians(worker: "subprocess.Popen[bytes]") -> list[int]:
-    """The processes that a worker has started."""
-    return [int(pid) for pid in Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()]
 
 
 class Fleet:

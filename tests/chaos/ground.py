@@ -12,6 +12,7 @@ import redis
 from core.database.migrate import migrate
 from core.embedded.servers import EmbeddedServers
 from core.embedded.supervisor import Supervisor
+from tests.server.cli.processes import children
 
 DOWN_SECONDS = 1.0
 """How long a server is away before it is started again."""
@@ -33,7 +34,7 @@ class Ground:
     async def end(self, name: str, number: signal.Signals, *, down: float = DOWN_SECONDS) -> None:
         """End a server by a signal, SIGKILL with all its processes, and start it again after `down` seconds."""
         (child,) = (child for child in self._supervisor.running if child.name == name)
-        pids = [child.pid, *children_of(child.pid)] if number is signal.SIGKILL else [child.pid]
+        pids = [child.pid, *(each.pid for each in children(child.pid))] if number is signal.SIGKILL else [child.pid]
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
@@ -42,14 +43,6 @@ class Ground:
         assert ended is child
         await asyncio.sleep(down)
         self.servers.revive(child)
-
-
-def children_of(pid: int) -> list[int]:
-    """The processes that a process has started: proc(5), where there is one."""
-    try:
-        return [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
 
 
 @asynccontextmanager

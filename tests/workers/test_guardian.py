@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from adapters.pinterest.sandbox import PinterestSandbox
-from tests.fleet import ended, guardians, process, running_world, until
+from tests.fleet import ended, process, running_world, until
+from tests.server.cli.processes import Process, children
 from tests.world import Pool
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a process's children are read from /proc")
@@ -36,26 +37,18 @@ async def test_a_guardian_goes_with_its_worker_and_a_worker_goes_on_without_it(
     async with running_world(pool, tmp_path, PinterestSandbox(), database_url, redis_url) as (here, env):
         log = tmp_path / "log"
         with process("work", env, log) as killed:
-            (orphan,) = guardians(killed)
+            (orphan,) = children(killed.pid)
             killed.kill()
             killed.wait()
             await until(lambda: gone(orphan))
         with process("work", env, log) as alone, process("schedule", env, log):
-            (guardian,) = guardians(alone)
-            os.kill(guardian, signal.SIGKILL)
+            (guardian,) = children(alone.pid)
+            os.kill(guardian.pid, signal.SIGKILL)
             await here.fill(1)
             await until(lambda: ended(here))
             assert alone.poll() is None
         assert "guardian_gone" in await asyncio.to_thread(log.read_text)
 
 
-async def gone(pid: int) -> bool:
-    """Whether a process has ended; who has to bury it may take long."""
-    return await asyncio.to_thread(dead, pid)
-
-
-def dead(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
+async def gone(process: Process) -> bool:
+    return not await asyncio.to_thread(lambda: process.alive)

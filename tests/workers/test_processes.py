@@ -37,7 +37,7 @@ async def test_a_killed_worker_loses_nothing_and_doubles_nothing(
     pool: Pool, tmp_path: Path, database_url: str, redis_url: str
 ) -> None:
     async with running_world(
-        pool, tmp_path, sandbox(), database_url, redis_url, lease=1.0, readback="0.2,0.4", request_seconds=1.0
+        pool, tmp_path, sandbox(), database_url, redis_url, lease=4.0, readback="0.2,0.4", request_seconds=3.0
     ) as (
         here,
         environment,

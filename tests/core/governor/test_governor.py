@@ -147,7 +147,7 @@ async def test_after_a_loss_a_short_window_stays_shut_until_all_calls_of_before_
     windows = (window(5, seconds=3.0),)
     assert (await governor.go(APP, windows, "a")).delay == 0
     with redis.Redis.from_url(redis_url) as client:
-        client.flushall()
+        client.flushdb()
     answer = await governor.go(APP, windows, "b")
     assert 4 < answer.delay <= 5
 
@@ -166,7 +166,7 @@ async def test_after_a_loss_a_long_window_knows_what_was_spent(
     await told(governor)
     await governor._journal.beat()
     with redis.Redis.from_url(redis_url) as client:
-        client.flushall()
+        client.flushdb()
         assert 14 < (await governor.go(APP, windows, "c")).delay <= 15, "until every live process has written"
         server, since, used = client.get(f"fp:{{{APP}}}:epoch").decode().split()
         client.set(f"fp:{{{APP}}}:epoch", f"{server} {int(since) - 16_000_000} {used}")
@@ -223,7 +223,7 @@ async def test_the_loss_of_a_log_that_rested_forgets_no_long_window(
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("update processes set apps = '{}'")
     with redis.Redis.from_url(redis_url) as client:
-        client.flushall()
+        client.flushdb()
     answer = await governor.go(APP, windows, "c")
     assert answer.delay > 80_000
     (reading,) = await governor.look(APP, windows)

@@ -63,6 +63,11 @@ def descendants(pid: int) -> set[Process]:
     return found
 
 
+def children(pid: int) -> set[Process]:
+    """What a process started itself."""
+    return {facts.process for facts in _all() if facts.parent == pid}
+
+
 def in_use(folder: Path) -> set[Process]:
     """The processes, other than this one, that name a folder in their command line or their environment."""
     wanted = os.fsencode(folder)

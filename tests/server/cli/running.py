@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from tests.judge import recorded
-from tests.server.cli.processes import PATIENCE_SECONDS, Process, descendants, until
+from tests.server.cli.processes import PATIENCE_SECONDS, Process, children, descendants, until
 
 FINGERPOST = Path(sys.executable).with_name("fingerpost")
 """The script that the installation made."""
@@ -73,8 +73,8 @@ class Up:
         return descendants(self.process.pid)
 
     def child(self, words: str) -> Process:
-        """The one process below it whose command line holds these words."""
-        found = [process for process in self.descendants() if words in process.command]
+        """The one process that it has started whose command line holds these words."""
+        found = [process for process in children(self.process.pid) if words in process.command]
         assert len(found) == 1, f"{words}: {[process.command for process in found]}"
         return found[0]
 
