@@ -69,6 +69,7 @@ STRICTER = {
     "media.video.video_codecs": HELP_CENTER,
     "pinterest.board": "Pinterest's guide says that a Pin needs one, unless it is an advertisement.",
     "pinterest.board-name": "Pinterest's API knows boards by their ids alone; the names are found out by Fingerpost.",
+    "pinterest.link-host": "The API refuses what is no URL, although its description takes any text.",
     "pinterest.video": "A Pin has one video, and Idea Pins cannot be made through the API.",
     "pinterest.video-cover": "The API refuses a video without a cover.",
 }

@@ -292,3 +292,8 @@ async def test_a_pin_is_found_again_among_others_and_over_pages(pool: Pool, tmp_
         found = await here.adapter.find(made.draft, session, datetime.now(UTC) - timedelta(minutes=2))
         assert [published.external_id for published in found] == [pin["id"]]
         assert await here.adapter.find(made.draft, session, datetime.now(UTC) + timedelta(minutes=2)) == []
+
+
+def test_every_rule_that_refuses_has_its_reason() -> None:
+    refusing = {rule.id for rule in Pinterest.rules if rule.severity == "error"}
+    assert {name for name in Pinterest.stricter if name.startswith("pinterest.")} == refusing

@@ -94,11 +94,6 @@ def test_every_bound_of_a_file_is_pinterests_or_has_its_reason(description: Desc
     assert told <= declared
 
 
-def test_every_rule_that_refuses_has_its_reason() -> None:
-    refusing = {rule.id for rule in Pinterest.rules if rule.severity == "error"}
-    assert {name for name in Pinterest.stricter if name.startswith("pinterest.")} == refusing
-
-
 def test_boards_and_disclosures_are_bounded_as_pinterests_are(description: Description) -> None:
     assert Boards.section_max == description.schema("BoardSection")["properties"]["name"]["maxLength"]
     assert set(Boards.privacies) == {each.lower() for each in description.schema("BoardPrivacy")["enum"]}
