@@ -79,6 +79,9 @@ Much need not be written, only said. `gives_one_of`, `names_channel` and `only_b
 the ways of being connected, such as a webhook or a bot, each with its certainty. `rate_headers` says where answers tell
 the calls that are left, `authorization` how the token is sent; a token that belongs into an address stands as
 `{token}` in the path. `draft.media` has what is said of each file (`alt_text`) as the platform takes it.
+
+Where a platform has many servers, `connect` is `ServerOAuth`: a person names the server, `register` makes an app there
+when it is first needed, and each server has a breaker of its own.
 """
 
 

@@ -7,16 +7,23 @@ from random import Random
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from adapters.mastodon.sandbox import MastodonSandbox
 from adapters.mastodon.words import read
+from adapters.pinterest.sandbox import PinterestSandbox
+from core.registry import Registry
 from core.sandbox import Seed
+from server.app import create_app
+from server.serve import bound
 from tests.chaos.kinds import KINDS
 from tests.chaos.tally import all_out, tally
 from tests.chaos.test_kinds import PATIENT, storm
 from tests.e2e.forwarder import Forwarder
 from tests.e2e.servers import free_port, python_environment, serving
+from tests.server.conftest import COOK, running, settings_for, settle
+from tests.server.portal.conftest import Browser, Door
 from tests.world import Clock, Pool, world
 
 pytestmark = pytest.mark.e2e
@@ -66,6 +73,29 @@ def before(server: Server, **options: Any) -> Forwarder:
     server.clear()
     people, shelf = server.person, server.statuses
     return Forwarder(MastodonSandbox(), server.url, people=people, shelf_of=shelf, rng=Random(1), **options)
+
+
+async def test_an_account_is_connected_by_consent_at_the_server(
+    server: Server, database_url: str, redis_url: str, tmp_path: Path
+) -> None:
+    listener = bound("127.0.0.1", 0)
+    public = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    settings = msgspec.structs.replace(settings_for(database_url, redis_url, tmp_path), public_url=public)
+    owner, stranger, _ = await settle(settings, COOK)
+    with running(create_app(settings, Registry.installed()), listener) as url:
+        door, browser = Door(url, owner, stranger, PinterestSandbox(), server.url), Browser(url, server.url)
+        async with door.api:
+            pages = []
+            for _ in range(2):
+                page = await browser.go(await door.connect(type="MASTODON", serverUrl=server.url))
+                assert page.url.startswith(f"{server.url}/oauth/authorize?")
+                pages.append(
+                    await browser.go(f"{server.url}/oauth/authorize", page.fields() | {"username": "testuser"})
+                )
+            assert pages[0].answer["success"] == "true"
+            assert pages[1].heading == "Already connected", "by the app that the server knows by now"
+            (account,) = await door.accounts("MASTODON")
+    assert (account["state"], account["displayName"]) == ("live", "Test User")
 
 
 async def test_the_server_takes_everything_that_a_status_may_have(server: Server, pool: Pool, tmp_path: Path) -> None:
