@@ -12,7 +12,7 @@ from core.limits import Limits, MediaLimits, TextLimit
 from core.media.fitting import plan
 from core.media.rules import count_findings, file_findings, fitted_finding, way_findings
 from core.post import Account, Block, Draft, Media
-from core.texts import shorten, text_findings
+from core.texts import ELLIPSIS, shorten, text_findings
 
 AnyAdapter = Adapter[Any]
 
@@ -179,16 +179,33 @@ def _shortened(
             own = [limit for limit in limits if limit.field == field]
             return not any(_text_findings(adapter, own, draft, (), ()))
 
-        text = shorten(filled[field], fits)
-        if text and text != filled[field]:
-            cut[field] = text
+        def whole(text: str, field: str = field) -> str:
+            return _with_below(adapter, shared, field, text)
+
+        text = shorten(_from_text(adapter, shared, field), lambda text: fits(whole(text)))
+        if text and whole(text) != filled[field]:
+            cut[field] = whole(text)
     return cut
 
 
+def _from_text(adapter: AnyAdapter, shared: Shared, field: str) -> str:
+    """What the shared text gives to a field."""
+    fill = next(fill for fill in adapter.fills if (fill.field, fill.source) == (field, "text"))
+    return fill.part(shared.text or "")
+
+
+def _with_below(adapter: AnyAdapter, shared: Shared, field: str, text: str) -> str:
+    """A text with what is put below it wherever it does not hold that: however short it is cut, a link stays."""
+    for fill in adapter.fills:
+        source: str | None = getattr(shared, fill.source) if fill.below and fill.field == field else None
+        value = fill.part(source) if source else ""
+        text = text if value in text else f"{text}\n\n{value}"
+    return text
+
+
 def _cut_finding(shared: Shared, text: str, path: Path) -> Finding:
-    words = (
-        f"The shared text of {len(shared.text or '')} characters is too long here, and is sent up to '{text[-40:]}'."
-    )
+    end = text[: text.rfind(ELLIPSIS) + 1][-40:]
+    words = f"The shared text of {len(shared.text or '')} characters is too long here, and is sent up to '{end}'."
     return Finding(code="shortened", path=path, message=words, severity="warning")
 
 

@@ -12,7 +12,7 @@ from msgspec import Meta
 from core.adapter import Adapter, Fill, Profile, Published
 from core.check import Checked, Facts, check, named_uploads
 from core.describe import schema
-from core.drafting import Shared, drafted
+from core.drafting import Drafted, Shared, drafted
 from core.limits import FileLimits, Limits, MediaLimits, TextLimit
 from core.post import Account, Block, Draft, Media
 from core.rules import rule
@@ -40,7 +40,7 @@ class Board(Adapter[Note]):
             ),
         )
     )
-    fills = (
+    fills: ClassVar[tuple[Fill, ...]] = (
         Fill(field="text", source="text"),
         Fill(field="text", source="title", if_it_fits=True, warning="The title is used."),
         Fill(field="link", source="link"),
@@ -389,6 +389,22 @@ def test_a_shared_text_is_cut_where_that_is_asked_for() -> None:
         uploads={},
     )
     assert again.draft == planned.draft
+
+
+@pytest.mark.parametrize("text", [LONG, f"http://a.b {LONG}", f"{LONG} http://a.b"])
+def test_what_is_put_below_a_text_stays_when_the_text_is_cut(text: str) -> None:
+    class Linked(Board):
+        fills = (Fill(field="text", source="text"), Fill(field="text", source="link", below=True))
+
+    def made(block: dict[str, Any]) -> Drafted:
+        shared = Shared(text=text, link="http://a.b", adapt="shorten")
+        return drafted(Linked(), shared, block, path=("data", "BOARD"), account=ANNA, uploads={})
+
+    first = made({"mediaUrls": ["https://example.com/p"]})
+    assert [finding.code for finding in first.findings if finding.severity == "error"] == []
+    assert first.settled["text"].count("http://a.b") == 1
+    again = made({"mediaUrls": ["https://example.com/p"], **first.settled})
+    assert (again.draft, [finding.code for finding in again.findings]) == (first.draft, [])
 
 
 def test_only_the_shared_text_is_cut_and_only_where_it_is_too_long() -> None:
