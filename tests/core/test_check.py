@@ -1,7 +1,7 @@
 """The check of a whole request, over an adapter of its own."""
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 import pytest
