@@ -41,7 +41,7 @@ async def weathered(pool: Pool, folder: Path, weather: str, *, deliveries: int, 
         await here.fault(CREATE, "error", status=500, probability=0.1, times=deliveries // 2)
         await here.fault(CREATE, "reset_after", probability=0.3, times=deliveries // 2)
         await here.fill(deliveries, MARK)
-        await here.to_the_end()
+        await here.to_the_end(steps=200 + 5 * deliveries)
         found = await tally(here)
     record(f"{weather}, with every second create unclear (seed {seed})", runs=1, found=found)
     assert found == all_out(deliveries)
