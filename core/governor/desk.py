@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -19,6 +19,9 @@ REMEMBERED_WINDOWS, REMEMBERED_PLACES = 16, 4096
 
 RENEWAL_SECONDS = 30.0
 """How often a process sees to it that the logs it writes to are kept."""
+
+REMEMBERED_RENEWALS = 65_536
+"""Of how many windows it is remembered when that was done."""
 
 PATIENCE_SECONDS = 2.0
 """How long Redis is waited for before the caller is told that it is away."""
@@ -64,6 +67,7 @@ class Desk:
         times = (bounds.call, bounds.slack, bounds.grace, life, RENEWAL_SECONDS)
         self._times = tuple(micro(seconds) for seconds in times)
         self._places: dict[tuple[Window, ...], _Place] = {}
+        self._renewed: dict[Window, int] = {}
         self._waiting: deque[_Entry] = deque()
         self._free = asyncio.Event()
         self._free.set()
@@ -151,7 +155,13 @@ class Desk:
         answers = UNPACKER.decode(told)
         if len(answers) > len(asks):
             (place.renewed,) = answers.pop()
+            self._renew(indexes, place.renewed)
         return answers
+
+    def _renew(self, windows: Iterable[Window], time: int) -> None:
+        if len(self._renewed) >= REMEMBERED_RENEWALS:
+            self._renewed.clear()
+        self._renewed.update(dict.fromkeys(windows, time))
 
     def _place(self, windows: tuple[Window, ...]) -> _Place:
         place = self._places.get(windows)
@@ -159,7 +169,8 @@ class Desk:
             widths = [each for window in windows for each in (window.calls, micro(window.seconds), window.long)]
             names = [f"{self._prefix}{window.name}".encode() for window in windows]
             keys = [f"{self._prefix}epoch".encode(), *(b"%b:word" % name for name in names), *names]
-            place = _Place(len(keys), words(*keys), msgspec.Raw(msgspec.msgpack.encode(widths)))
+            renewed = min((self._renewed.get(window, 0) for window in windows), default=0)
+            place = _Place(len(keys), words(*keys), msgspec.Raw(msgspec.msgpack.encode(widths)), renewed)
             if len(windows) <= REMEMBERED_WINDOWS:
                 if len(self._places) >= REMEMBERED_PLACES:
                     self._places.clear()
