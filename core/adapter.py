@@ -153,12 +153,15 @@ class Adapter(ABC, Generic[B]):
 
     block: ClassVar[type[Block]]
     rules: ClassVar[tuple[Rule, ...]]
+    _attributes: ClassVar[Mapping[str, str]]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         for base in getattr(cls, "__orig_bases__", ()):
             if get_origin(base) is Adapter:
                 cls.block = get_args(base)[0]
+                names = cls.block.__struct_encode_fields__
+                cls._attributes = dict(zip(names, cls.block.__struct_fields__, strict=True))
         members = [getattr(cls, name, None) for name in dir(cls)]
         rules = [found for member in members if isinstance(found := getattr(member, "__rule__", None), Rule)]
         cls.rules = tuple(sorted(rules, key=lambda rule: rule.id))
@@ -188,7 +191,7 @@ class Adapter(ABC, Generic[B]):
     @classmethod
     def attribute(cls, field: str) -> str:
         """The attribute of the block that has this name on the wire. Raises KeyError."""
-        return {each.encode_name: each.name for each in msgspec.structs.fields(cls.block)}[field]
+        return cls._attributes[field]
 
     @abstractmethod
     async def publish(self, draft: Draft[B], session: Session) -> Published | Pending:

@@ -1,9 +1,7 @@
 """Sources: what a Pin shows, by public URL where Pinterest can fetch it, else by its bytes; and the one create."""
 
-import re
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from pathlib import PurePosixPath
 from typing import Any
 
 import msgspec
@@ -15,7 +13,7 @@ from fingerpost import Body, Media, MediaFile, Rejected, Session, json_body
 NOT_FETCHED = frozenset({"image_unreachable", "image_format"})
 """Our codes for pictures that Pinterest could not fetch, or not read: a signed link that is over, a WebP."""
 
-FILMS = frozenset({".mp4", ".mov", ".m4v"})
+FILMS = (".mp4", ".mov", ".m4v")
 
 BY_URL, BY_BYTES = "create-pin", "create-pin-by-bytes"
 
@@ -36,8 +34,8 @@ def is_film(media: Media) -> bool:
     """Whether it is a video; of a public URL only its name is known."""
     if media.kind is not None or media.url is None:
         return media.kind == "video"
-    _, _, path = re.split("[?#]", media.url, maxsplit=1)[0].partition("://")[2].partition("/")
-    return PurePosixPath(path).suffix.lower() in FILMS
+    path = media.url.partition("?")[0].partition("#")[0].partition("://")[2].partition("/")[2]
+    return path.lower().endswith(FILMS)
 
 
 def film_of(draft: PinDraft) -> Media | None:
