@@ -1,1 +1,1 @@
-"""A folder for each platform; each enters by entry point, as a stranger's would."""
+"""A folder for each platform, and the names that clients know; each enters by entry point, as a stranger's would."""

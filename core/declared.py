@@ -9,10 +9,13 @@ from msgspec import inspect
 from core.adapter import Adapter, Certainty
 from core.errors import PublishError
 
+PLATFORM = re.compile(r"[A-Z][A-Z0-9_]*")
+"""How platforms are named."""
+
 
 def names(adapter: Adapter[Any]) -> Iterator[str | None]:
     """What is wrong with its names and addresses."""
-    yield _unless(re.fullmatch(r"[A-Z][A-Z0-9_]*", adapter.platform), f"platform is {adapter.platform!r}, no CAPITALS")
+    yield _unless(PLATFORM.fullmatch(adapter.platform), f"platform is {adapter.platform!r}, no CAPITALS")
     yield _unless(adapter.label.strip(), "label is empty")
     yield _unless("api" in adapter.hosts, "hosts has no `api`")
     for name, url in adapter.hosts.items():

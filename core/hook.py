@@ -18,3 +18,9 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 def fingerpost_adapters() -> Iterable[Adapter[Any]]:
     """The adapters of this plug-in, one for each platform that it serves."""
     raise NotImplementedError
+
+
+@hookspec
+def fingerpost_vocabulary() -> Iterable[str]:
+    """The names of platforms that clients know from the wire format, whether an adapter serves them or not."""
+    raise NotImplementedError

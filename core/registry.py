@@ -11,7 +11,7 @@ import structlog
 from core import hook
 from core.adapter import Adapter
 from core.connect import Form, OAuth, ServerOAuth
-from core.declared import certainty, names
+from core.declared import PLATFORM, certainty, names
 
 if TYPE_CHECKING:
     from core.sandbox import Sandbox
@@ -20,13 +20,17 @@ AnyAdapter = Adapter[Any]
 
 
 class Registry(Mapping[str, AnyAdapter]):
-    """Adapters by platform name. A plug-in that is broken is in `broken` with the reason, and harms no other."""
+    """Adapters by platform name. A plug-in that is broken is in `broken` with the reason, and harms no other.
+
+    `vocabulary` has the platforms that clients know by name, served or not, as plug-ins tell them.
+    """
 
     def __init__(self, plugins: Mapping[str, object] | None = None) -> None:
         self._manager = pluggy.PluginManager(hook.PROJECT)
         self._manager.add_hookspecs(hook)
         self._adapters: dict[str, AnyAdapter] = {}
         self.broken: dict[str, str] = {}
+        self.vocabulary: frozenset[str] = frozenset()
         for name, plugin in (plugins or {}).items():
             self._enter(name, plugin)
 
@@ -54,8 +58,9 @@ class Registry(Mapping[str, AnyAdapter]):
     def _enter(self, name: str, plugin: object) -> None:
         try:
             self._manager.register(plugin, name)
-            brought = self._call("fingerpost_adapters", name)
-            self._adapters |= self._checked(brought)
+            known = _named(self._call("fingerpost_vocabulary", name))
+            self._adapters |= self._checked(self._call("fingerpost_adapters", name))
+            self.vocabulary |= known
         except Exception as error:  # noqa: BLE001 - a stranger's module may raise anything
             self.broken[name] = f"{type(error).__name__}: {error}"
             if self._manager.has_plugin(name):
@@ -112,6 +117,13 @@ def sandbox_of(adapter: AnyAdapter) -> "type[Sandbox] | None":
     module, _, name = adapter.sandbox.partition(":")
     found: type[Sandbox] = getattr(import_module(module), name)
     return found
+
+
+def _named(names: list[Any]) -> frozenset[str]:
+    """The names of a vocabulary; raises TypeError for what is none."""
+    if odd := [name for name in names if not isinstance(name, str) or not PLATFORM.fullmatch(name)]:
+        raise TypeError(f"its vocabulary has {odd[0]!r}, no name of a platform in CAPITALS")
+    return frozenset(names)
 
 
 def _refuse_unsound(adapter: AnyAdapter) -> None:

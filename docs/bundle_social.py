@@ -22,8 +22,8 @@ TAIL = """\
 What answers 501 says why in the answer as well, in the manner of every other error. What is not there answers 404.
 Fingerpost has more calls than these; its own page `/reference` lists all.
 
-The answers fit the types of the package, but for one: `appGetHealth` tells of the platforms that are served here, and
-the type names all of the vendor's. Read `health.platforms.X?.status`; a platform that is absent is not served.
+The answers fit the types of the package. `appGetHealth` tells of all platforms that the package knows: one for which no
+adapter is installed is in an `outage`, with a note that says so. `GET /api/v1/platforms` lists those that are served.
 """
 
 

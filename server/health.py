@@ -24,6 +24,11 @@ AWAY = "A server that we need is away."
 TROUBLED = "It does not answer our calls; posts to it wait, and go out by themselves when it is back."
 PARTLY = "A server of it does not answer our calls; posts to that one wait, and go out by themselves when it is back."
 
+ABSENT = (
+    "No adapter for it is installed on this server, so nothing can be posted to it. "
+    "Install one; GET /api/v1/platforms lists what is served."
+)
+
 Word = Literal["ok", "down"]
 
 
@@ -43,7 +48,10 @@ class PlatformHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ApiHealth(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """bundle.social's health answer; `platforms` has those that are served here."""
+    """bundle.social's health answer; `platforms` has those that are served here, and those that its clients know.
+
+    One for which no adapter is installed is in an `outage`, whose note says so; `status` is of this server alone.
+    """
 
     status: str
     created_at: str
@@ -53,6 +61,7 @@ class ApiHealth(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 OUTAGE = PlatformHealth(status="outage", note=TROUBLED)
 DEGRADED = PlatformHealth(status="degraded", note=PARTLY)
+UNSERVED = PlatformHealth(status="outage", note=ABSENT)
 
 
 class Pulse:
@@ -106,14 +115,18 @@ async def health(pulse: NamedDependency[Pulse]) -> Response[Health]:
     summary="Health in bundle.social's words",
 )
 async def api_health(pulse: NamedDependency[Pulse], registry: NamedDependency[Registry]) -> ApiHealth:
-    """Whether posts are taken in and sent, platform by platform: in an outage they wait, and nothing is lost."""
+    """Whether posts are taken in and sent, platform by platform: in an outage they wait, and nothing is lost.
+
+    A platform for which no adapter is installed takes no posts, and is told as an outage with a note that says so.
+    """
     felt = await pulse.feel()
     well = felt.status == "ok"
     troubled = await pulse.troubled() if felt.database == "ok" else {}
     others = PlatformHealth(status="operational" if well else "outage", note="" if well else AWAY)
+    served = {platform: troubled.get(platform, others) for platform in registry}
     return ApiHealth(
         status="ok" if well else "error",
         created_at=timestamp(datetime.now(UTC)),
         note="" if well else AWAY,
-        platforms={platform: troubled.get(platform, others) for platform in sorted(registry)},
+        platforms=dict(sorted({**dict.fromkeys(registry.vocabulary, UNSERVED), **served}.items())),
     )

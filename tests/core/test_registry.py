@@ -44,6 +44,23 @@ def test_a_platform_is_served_by_the_first_who_claims_it() -> None:
     assert "already served by adapters.echo.Echo" in registry.broken["copy"]
 
 
+def test_names_that_clients_know_are_gathered_and_odd_ones_break_their_plug_in() -> None:
+    def telling(names: list[Any]) -> ModuleType:
+        @hookimpl
+        def fingerpost_vocabulary() -> list[Any]:
+            return names
+
+        module = ModuleType("plugin")
+        module.fingerpost_vocabulary = fingerpost_vocabulary  # type: ignore[attr-defined]
+        return module
+
+    plugins = {"one": telling(["ECHO", "FAX"]), "two": telling(["FAX", "TELEX"]), "odd": telling(["fax"])}
+    registry = Registry({"echo": echo, **plugins})
+    assert list(registry) == ["ECHO"]
+    assert registry.vocabulary == {"ECHO", "FAX", "TELEX"}
+    assert registry.broken == {"odd": "TypeError: its vocabulary has 'fax', no name of a platform in CAPITALS"}
+
+
 def test_a_declaration_that_is_not_complete_is_named() -> None:
     class Nameless(Adapter[EchoBlock]):
         platform, certainty, hosts = "NAMELESS", "none", {}

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from PIL import Image
 
+from adapters.vocabulary import BUNDLE_SOCIAL
 from core.registry import Registry
 from docs.bundle_social import statuses
 from tests.e2e.node import answer_of, compiles, installed
@@ -108,11 +109,17 @@ def test_the_answers_are_what_the_packages_types_say(program: Path, seen: dict[s
     lines = ["declare function fits<T>(): <U extends T>(answer: U) => void;"]
     for name, answer in seen["answers"].items():
         lines.append(f"import type {{ {name}Response }} from 'bundlesocial';")
-        # The health of a platform that is not served is not told: none of the words of the type would be true of it.
-        fitted = f"Served<{name}Response>" if name == "AppGetHealth" else f"{name}Response"
-        lines.append(f"fits<{fitted}>()({json.dumps(answer)});")
-    lines.append("type Served<T extends { platforms: object }> = Omit<T, 'platforms'> &")
-    lines.append("  { platforms: Partial<T['platforms']> };")
+        lines.append(f"fits<{name}Response>()({json.dumps(answer)});")
+    compiles(program, "\n".join(lines))
+
+
+def test_the_vocabulary_is_the_packages_own(program: Path) -> None:
+    names = " | ".join(f"'{name}'" for name in sorted(BUNDLE_SOCIAL))
+    asked = "NonNullable<PostCreateData['requestBody']>['socialAccountTypes'][number]"
+    told = ("keyof AppGetHealthResponse['platforms']", asked)
+    lines = ["import type { AppGetHealthResponse, PostCreateData } from 'bundlesocial';"]
+    lines += ["type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;"]
+    lines += [f"const same{at}: Same<{type}, {names}> = true;" for at, type in enumerate(told)]
     compiles(program, "\n".join(lines))
 
 

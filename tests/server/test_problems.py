@@ -15,6 +15,7 @@ from litestar.testing import TestClient
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.sql import SQL, Identifier
 
+from adapters.vocabulary import BUNDLE_SOCIAL
 from core import errors
 from core.database.group import CommitUnknown, ConnectionLost
 from core.errors import FingerpostError
@@ -190,3 +191,14 @@ def test_a_healthy_server_says_so(house: House) -> None:
     api = httpx.get(f"{house.url}/api/v1/").json()
     assert api["platforms"]["PINTEREST"] == {"status": "operational", "note": ""}
     assert api["createdAt"].endswith("Z")
+
+
+def test_a_platform_without_an_adapter_is_told_as_such_and_this_server_is_well(house: House) -> None:
+    api = httpx.get(f"{house.url}/api/v1/").json()
+    assert (api["status"], api["note"]) == ("ok", "")
+    served = {told["platform"] for told in httpx.get(f"{house.url}/api/v1/platforms").json()}
+    assert api["platforms"].keys() == served | BUNDLE_SOCIAL
+    for platform in BUNDLE_SOCIAL - served:
+        assert api["platforms"][platform]["status"] == "outage"
+        assert "No adapter for it is installed" in api["platforms"][platform]["note"]
+    assert all(api["platforms"][platform]["status"] == "operational" for platform in served)
