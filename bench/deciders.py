@@ -14,12 +14,12 @@ from limits import RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 from pyrate_limiter import Duration, Rate, RateItem, RedisBucket
+from redis.asyncio.connection import ConnectionPool
 
 from core.database.pool import open_pool
 from core.governor.asks import Window, book
 from core.governor.governor import Governor
 from core.governor.journal import Journal
-from core.governor.line import Line
 
 PER_SECOND, PER_MINUTE = 100_000, 1_000_000
 """So many that nothing is ever denied: all do the same work."""
@@ -72,7 +72,7 @@ class Decider:
         await governor.look(app, _windows(0))
         if task.way == "no-op":
             line = governor._desk(app)._line
-            line._scripts["take"] = await line._call(await line._connected(), "SCRIPT", "LOAD", NOTHING)
+            line._scripts["take"] = await (await line._connected()).call(b"SCRIPT", b"LOAD", NOTHING)
 
         async def decision(windows: tuple[Window, ...]) -> int:
             assert (await governor.go(app, windows, next(names))).delay == 0
@@ -98,20 +98,25 @@ class Decider:
         return done
 
     async def _nothing(self, task: Task, account: "count[int]") -> int:
-        line = Line(self._redis_url)
-        connection = await line._connected()
-        script = await line._call(connection, "SCRIPT", "LOAD", NOTHING)
+        pool = ConnectionPool.from_url(self._redis_url)
+        connection = await pool.get_connection()  # type: ignore[no-untyped-call]  # redis-py
+
+        async def call(*words: Any) -> Any:
+            await connection.send_command(*words)
+            return await connection.read_response()
+
+        script = await call("SCRIPT", "LOAD", NOTHING)
         blob = b"x" * 150
 
         async def nothing(number: int) -> int:
             windows = _windows(number)
             keys = [f"fp:{{bench}}:{window.name}" for window in windows]
             async with asyncio.timeout(2.0):
-                await line._call(connection, "EVALSHA", script, 5, "epoch", *keys, *keys, blob)
+                await call("EVALSHA", script, 5, "epoch", *keys, *keys, blob)
             return 1
 
         done = await _drive_async(task, account, nothing)
-        await line.aclose()
+        await pool.aclose()
         return done
 
     def _limits(self, task: Task) -> Callable[[int], None]:

@@ -9,7 +9,8 @@ import msgspec
 
 from core.clock import elapsed
 from core.governor.asks import AHEAD_SECONDS, Ask, Window, micro
-from core.governor.line import Away, Line, words
+from core.governor.line import Away, Line
+from core.governor.wire import words
 
 MOST = 512
 """How many asks go into one call: Redis does nothing else meanwhile."""
