@@ -20,6 +20,7 @@ from core.errors import (
 )
 from core.hook import hookimpl
 from core.limits import FileLimits, Limits, MediaLimits, Quota, Remaining, TextLimit
+from core.patterns import Digits, free_of
 from core.post import Account, Block, Channel, Draft, Media, Privacy, Url
 from core.refusals import Refusal, refused, told_by
 from core.rules import gives_one_of, names_channel, only_by, rule
@@ -53,6 +54,7 @@ __all__ = [
     "Channel",
     "ChannelFields",
     "Counter",
+    "Digits",
     "Draft",
     "Exchange",
     "Fault",
@@ -98,6 +100,7 @@ __all__ = [
     "Watched",
     "by_status",
     "form_body",
+    "free_of",
     "gives_one_of",
     "hookimpl",
     "json_answer",

@@ -75,10 +75,11 @@ Where a platform is another than the model: what several fields break together i
 `limits_of` and `certainty_of`; what is made in several steps is a `session.step` each before the `session.once` that
 makes it visible; and where the platform drops no repetition by a key, `find` reads back what was made.
 
-Much need not be written, only said. `gives_one_of`, `names_channel` and `only_by` are rules ready-made. `ways` names
-the ways of being connected, such as a webhook or a bot, each with its certainty. `rate_headers` says where answers tell
-the calls that are left, `authorization` how the token is sent; a token that belongs into an address stands as
-`{token}` in the path. `draft.media` has what is said of each file (`alt_text`) as the platform takes it.
+Much need not be written, only said. `gives_one_of`, `names_channel` and `only_by` are rules ready-made, `free_of` is
+a bound on names of which some are reserved. `ways` names the ways of being connected, such as a webhook or a bot, each
+with its certainty. `rate_headers` says where answers tell the calls that are left, `authorization` how the token is
+sent; a token that belongs into an address stands as `{token}` in the path. `draft.media` has what is said of each file
+(`alt_text`) as the platform takes it.
 
 Where a platform has many servers, `connect` is `ServerOAuth`: a person names the server, `register` makes an app there
 when it is first needed, and each server has a breaker of its own.

@@ -175,12 +175,12 @@ def _connecting(adapter: AnyAdapter) -> Iterator[str]:
 
 def _fields(adapter: AnyAdapter, schema: dict[str, Any]) -> Iterator[list[str]]:
     needed = schema.get("required", ())
-    unused = _unused(adapter)
+    unused, expects = _said(adapter, "unused"), _said(adapter, "expects")
     for name, declared in schema["properties"].items():
         kind = _kind(declared)
         type_ = f"list of {_type(kind['items'])}" if kind.get("type") == "array" else str(kind.get("type", "any"))
         words = " ".join(filter(None, [str(kind.get("description", "")), unused.get(name)]))
-        yield [code(name), type_ + (", required" if name in needed else ""), _bounds(kind), words]
+        yield [code(name), type_ + (", required" if name in needed else ""), _bounds(kind, expects.get(name)), words]
 
 
 def _kind(declared: dict[str, Any]) -> dict[str, Any]:
@@ -194,8 +194,8 @@ def _type(kind: dict[str, Any]) -> str:
     return " or ".join(map(code, kind["enum"])) if "enum" in kind else str(kind.get("type", "any"))
 
 
-def _unused(adapter: AnyAdapter) -> dict[str, str]:
-    """Why a field is taken and has no effect; the JSON Schema does not carry it."""
+def _said(adapter: AnyAdapter, name: str) -> dict[str, str]:
+    """What the declaration of each field says beside its JSON Schema, such as why it is taken and `unused`."""
     block = types.type_info(adapter.block)
     assert isinstance(block, types.StructType)
     kinds = [
@@ -204,13 +204,13 @@ def _unused(adapter: AnyAdapter) -> dict[str, str]:
         for kind in (field.type.types if isinstance(field.type, types.UnionType) else (field.type,))
     ]
     return {
-        name: kind.extra["unused"]
-        for name, kind in kinds
-        if isinstance(kind, types.Metadata) and kind.extra and "unused" in kind.extra
+        field: kind.extra[name]
+        for field, kind in kinds
+        if isinstance(kind, types.Metadata) and kind.extra and name in kind.extra
     }
 
 
-def _bounds(kind: dict[str, Any]) -> str:
+def _bounds(kind: dict[str, Any], expects: str | None) -> str:
     names = {
         "minLength": "at least {} characters",
         "maxLength": "at most {} characters",
@@ -218,10 +218,8 @@ def _bounds(kind: dict[str, Any]) -> str:
         "maxItems": "at most {}",
         "minimum": "at least {}",
         "maximum": "at most {}",
-        "pattern": "`{}`",
+        "pattern": expects or "`{}`",
     }
-    if kind.get("pattern") == URL_PATTERN:
-        names["pattern"] = EXPECTED_URL
     return "; ".join(words.format(kind[name]) for name, words in names.items() if name in kind)
 
 

@@ -16,10 +16,11 @@ ODD: st.SearchStrategy[Any] = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), TEXT, st.just("x" * 5000), st.lists(TEXT)
 )
 URLS = [f"https://example.com/{odd}a" for odd in ("\x1f", "\x85", "\xa0", "\N{IDEOGRAPHIC SPACE}", "\ufeff", "\x7f")]
+NAMES = ("Clyde", "my\ndIscOrd", " Here\n", "everyone", "every one", "\t ", "\x85", "cly\u200bde", "d\u0131scord")
 STRANGE = st.sampled_from(
-    ["https://example.com/\n", "１２", "7\n", "#aabbcc\n", "at://a/b/c\n", "at://a/b/\x85", *URLS]
+    ["https://example.com/\n", "１２", "7\n", "#aabbcc\n", "at://a/b/c\n", "at://a/b/\x85", *URLS, *NAMES]
 )
-"""What dialects of regular expressions may take for another thing."""
+"""What dialects of regular expressions may take for another thing, and what some platform does not take for a name."""
 
 
 def texts(declared: dict[str, Any]) -> st.SearchStrategy[str]:

@@ -7,14 +7,14 @@ import fingerpost
 
 NAMES = {
     "Account", "Adapter", "AdapterConformance", "Aftercare", "Block", "Body", "BrokenAdapter", "Certainty",
-    "Channel", "ChannelFields", "Counter", "Draft", "Exchange", "Fault", "Field", "Figures", "FileLimits", "Fill",
-    "FingerpostError", "Form", "Insights", "Lifespan", "Limits", "Live", "Media", "MediaFile", "MediaLimits",
+    "Channel", "ChannelFields", "Counter", "Digits", "Draft", "Exchange", "Fault", "Field", "Figures", "FileLimits",
+    "Fill", "FingerpostError", "Form", "Insights", "Lifespan", "Limits", "Live", "Media", "MediaFile", "MediaLimits",
     "NotAuthorized", "OAuth", "OutcomeUnknown", "Pending", "Places", "Privacy", "Profile", "PublishError",
     "Published", "Quota", "RateLimited", "Refusal", "Registration", "Rejected", "Remaining", "RunningSandbox",
     "Sandbox", "Section", "Seed", "ServerOAuth", "Session", "Switch", "TextLimit", "Tokens", "Unavailable", "Url",
-    "Watched", "by_status", "form_body", "gives_one_of", "hookimpl", "json_answer", "json_body", "jwt_seconds",
-    "names_channel", "only_by", "quota_left", "refused", "reset_in", "retry_after", "route_of", "rule", "running",
-    "told_by",
+    "Watched", "by_status", "form_body", "free_of", "gives_one_of", "hookimpl", "json_answer", "json_body",
+    "jwt_seconds", "names_channel", "only_by", "quota_left", "refused", "reset_in", "retry_after", "route_of", "rule",
+    "running", "told_by",
 }  # fmt: skip
 
 

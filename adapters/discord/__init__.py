@@ -9,7 +9,7 @@ from msgspec import Meta
 
 import fingerpost as fp
 
-Snowflake = Annotated[str, Meta(max_length=20, pattern=r"^[0-9]+$", extra={"expects": "an id of digits"})]
+NAME = fp.free_of("clyde", "discord", never=("everyone", "here"))
 FILE = fp.FileLimits(bytes_max=10 * 2**20)
 MEDIA = fp.MediaLimits(count=(0, 10), mix=True, by="bytes", bytes_max=25 * 2**20, image=FILE, video=FILE, document=FILE)
 MENTIONS = "Whom mentions in the text may call; roles and users, unless said otherwise."
@@ -26,14 +26,14 @@ class Embed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class MessageBlock(fp.Block, frozen=True, kw_only=True):
-    """One message. The bounds are those of Discord's OpenAPI description."""
+    """One message. The bounds are those of Discord's OpenAPI description, and of its page on webhooks."""
 
-    channel_id: Annotated[Snowflake, Meta(description="The channel, by its id; a webhook has but one.")] | None = None
+    channel_id: Annotated[fp.Digits, Meta(max_length=20, description="The channel; a webhook has one.")] | None = None
     text: Annotated[str, Meta(max_length=2000, description="What is said, in Discord's Markdown.")] | None = None
     alt_text: Annotated[str, Meta(description="What the first file shows.")] | None = None
     embeds: Annotated[list[Embed], Meta(max_length=10, description="Cards below the message.")] = []
     mentions: Annotated[list[Literal["everyone", "roles", "users"]], Meta(description=MENTIONS)] | None = None
-    username: Annotated[str, Meta(min_length=1, max_length=80, description="The author's name.")] | None = None
+    username: Annotated[str, Meta(min_length=1, max_length=80, description="The author's name."), NAME] | None = None
     avatar_url: Annotated[fp.Url, Meta(description="The author's picture.")] | None = None
 
 

@@ -263,6 +263,8 @@ def _refuse_mistaken(body: dict[str, Any], files: list[tuple[str, int]], fields:
     for name, longest in {"content": 2000, "username": 80, "nonce": 25}.items():
         if len(body.get(name) or "") > longest:
             wrong[name] = "BASE_TYPE_MAX_LENGTH"
+    if body.get("username") is not None:
+        wrong |= _name_faults(body["username"].strip().lower())
     avatar = body.get("avatar_url")
     if avatar is not None and (len(avatar) > 2048 or not re.match(r"https?://\S+$", avatar)):
         wrong["avatar_url"] = "URL_TYPE_INVALID_URL"
@@ -284,6 +286,13 @@ def _refuse_mistaken(body: dict[str, Any], files: list[tuple[str, int]], fields:
         raise Refusal(400, 50035, "Invalid Form Body", errors=details)
     if not ((body.get("content") or "").strip() or embeds or files):
         raise Refusal(400, 50006, "Cannot send an empty message")
+
+
+def _name_faults(name: str) -> dict[str, str]:
+    """What is wrong with the name that a webhook's message is to bear, by field; "Usernames and Nicknames"."""
+    if "clyde" in name or "discord" in name:
+        return {"username": "USERNAME_INVALID_CONTAINS"}
+    return {"username": "USERNAME_INVALID"} if name in ("", "everyone", "here") else {}
 
 
 def _user(caller: Caller) -> dict[str, Any]:

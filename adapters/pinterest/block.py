@@ -4,11 +4,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from fingerpost import Block, Draft, Url
+from fingerpost import Block, Digits, Draft, Url
 
-Digits = Annotated[
-    str, Meta(max_length=32, pattern=r"^[0-9]+$", extra={"expects": "an id of digits, as Pinterest has them"})
-]
+Id = Annotated[Digits, Meta(max_length=32)]
 Colour = Annotated[str, Meta(pattern=r"^#[0-9a-fA-F]{6}$", extra={"expects": "a colour such as #6E7874"})]
 Note = Annotated[
     str, Meta(max_length=500, extra={"unused": "Pinterest's API takes no notes any more; the Pin goes out without it."})
@@ -18,8 +16,8 @@ Note = Annotated[
 class PinBlock(Block, frozen=True, kw_only=True):
     """One Pin. The bounds are those of `PinCreate` in Pinterest's OpenAPI description, version 5.23 to 5.28."""
 
-    board_id: Annotated[Digits, Meta(description="The board, by its id.")] | None = None
-    board_section_id: Annotated[Digits, Meta(description="A section of that board, by its id.")] | None = None
+    board_id: Annotated[Id, Meta(description="The board, by its id.")] | None = None
+    board_section_id: Annotated[Id, Meta(description="A section of that board, by its id.")] | None = None
     board_name: (
         Annotated[str, Meta(min_length=1, description="The board, by its name, in upper or lower case.")] | None
     ) = None

@@ -142,8 +142,7 @@ def _texts(info: inspect.StrType) -> Iterator[Edge]:
     if info.max_length is not None:
         for name, unit in UNITS.items():
             for length in (info.max_length - 1, info.max_length, info.max_length + 1):
-                text = _fitting(info, length, unit)
-                if text is not None and len(text) == length:
+                if (text := _fitting(info, length, unit)) is not None:
                     says, sound = f"{length} characters of {name}", length <= info.max_length
                     place, formed = PLACES[length - info.max_length + 1], info.pattern is not None
                     yield Edge(value=text, sound=sound, says=says, place=place, formed=formed)
@@ -159,7 +158,8 @@ def _fitting(info: inspect.StrType, length: int, unit: str) -> str | None:
         for filling in (unit, *FILLINGS):
             room = max(length - len(start), 0)
             text = start + filling * (room // len(filling)) + filling[0] * (room % len(filling))
-            if info.pattern is None or re.search(re.sub(r"\$$", r"\\Z", info.pattern), text):
+            formed = info.pattern is None or re.search(re.sub(r"\$$", r"\\Z", info.pattern), text)
+            if formed and len(text) == length:
                 return text
     return None
 

@@ -52,6 +52,32 @@ async def test_a_webhook_needs_no_channel_and_tells_where_its_message_is(webhook
     assert ending.published.permalink == f"{webhook.url}/channels/{server}/{channel}/{message['id']}"
 
 
+@pytest.mark.parametrize(
+    ("name", "sound"),
+    [
+        ("Somebody", True),
+        ("Everyone's friend", True),
+        ("x" * 80, True),
+        ("groundsphere", True),
+        ("user@host#1:`", True),
+        ("Clyde", False),
+        ("my DISCORD bot", False),
+        ("here", False),
+        (" Everyone ", False),
+        ("   ", False),
+        ("", False),
+        ("x" * 81, False),
+    ],
+)
+async def test_a_name_that_discord_refuses_is_refused_before(webhook: Trial, name: str, sound: bool) -> None:
+    made = webhook.subject.drafted({"text": "Hello", "username": name})
+    assert [each.path[-1] for each in made.findings if each.severity == "error"] == ([] if sound else ["username"])
+    async with httpx.AsyncClient(base_url=webhook.url) as client:
+        said = {"content": "Hello", "username": name}
+        answer = await client.post(f"/webhooks/{webhook.seed.access_token}?wait=true", json=said)
+    assert answer.status_code == (200 if sound else 400), answer.text
+
+
 async def test_a_bot_has_to_be_told_one_of_its_channels(bot: Trial) -> None:
     made = bot.subject.drafted({"text": "Hello"})
     (finding,) = (each for each in made.findings if each.severity == "error")
