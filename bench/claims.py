@@ -93,7 +93,8 @@ def _field(place: Place, number: int, claimed: int, say: Say) -> Field:
     named = queries("bench")
     with psycopg.connect(url, autocommit=True) as connection:
         values = {"platform": PLATFORM, "number": 2 * LANES}
-        lanes = [row[0] for row in connection.execute(named["make_accounts"], values)]
+        teams = list({row[0] for row in connection.execute(named["make_accounts"], values)})
+        lanes = [row[0] for row in connection.execute(named["lanes"], {"teams": teams})]
         even, uneven = lanes[:LANES], lanes[LANES:]
         indexes = connection.execute(named["indexes"]).fetchall()
         connection.execute(named["unchecked"])

@@ -71,7 +71,7 @@ def _ground(place: Place, name: str, crowd: int) -> Ground:
     named = queries("bench")
     with psycopg.connect(url, autocommit=True) as connection:
         teams = [tenant.team_id for tenant in tenants]
-        *lanes, last = sorted(row[0] for row in connection.execute(named["make_lanes"], {"teams": teams}))
+        *lanes, last = (row[0] for row in connection.execute(named["lanes"], {"teams": teams}))
         if crowd:
             connection.execute(named["unchecked"])
             values = {"series": 1, "lanes": [last], "number": crowd, "own": crowd, "start": -60.0, "gap": 0.0}

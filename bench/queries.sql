@@ -50,7 +50,7 @@ select count(*) from webhook_messages where state <> 'delivered' and due_at < 'i
 select extract(epoch from max(delivered_at))::float8 from webhook_messages
 
 -- name: make_accounts
--- A team with so many accounts, each with a lane; nothing can be published to them, for they have no token.
+-- A team with so many accounts; nothing can be published to them, for they have no token.
 with organization as (
     insert into organizations (id, name) values (gen_random_uuid(), 'Bench') returning id
 ), team as (
@@ -59,16 +59,14 @@ with organization as (
 ), given as (
     insert into grants (id, platform, app, external_user)
     select gen_random_uuid(), %(platform)s, 'bench', gen_random_uuid() from generate_series(1, %(number)s::int) returning id
-), account as (
-    insert into social_accounts (id, organization_id, team_id, grant_id, platform, username, display_name)
-    select gen_random_uuid(), team.organization_id, team.id, given.id, %(platform)s, 'bench', 'Bench' from team, given
 )
-insert into lanes (grant_id, team_id, platform) select given.id, team.id, %(platform)s from team, given returning id
+insert into social_accounts (id, organization_id, team_id, grant_id, platform, username, display_name)
+select gen_random_uuid(), team.organization_id, team.id, given.id, %(platform)s, 'bench', 'Bench' from team, given
+returning team_id
 
--- name: make_lanes
--- A lane for each account of these teams.
-insert into lanes (grant_id, team_id, platform)
-select grant_id, team_id, platform from social_accounts where team_id = any(%(teams)s) returning id
+-- name: lanes
+-- The lanes of these teams.
+select id from lanes where team_id = any(%(teams)s) order by id
 
 -- name: indexes
 -- What speeds up reading posts and deliveries, and can be made again when they are filled.

@@ -223,8 +223,6 @@ class Changing:
     ) -> None:
         if not fresh:
             return
-        accounts = sorted({each.social_account_id for each in fresh})
-        await connection.execute(queries("core.posts")["make_lanes"], {"accounts": accounts})
         placed = {**values, "max_delay": new.max_delay, "deliveries": Jsonb(list(fresh))}
         await connection.execute(self._sql["place"], placed)
 

@@ -189,9 +189,6 @@ class Intake:
         return [stored]
 
     async def _insert(self, connection: AsyncConnection[Any], posts: Sequence[NewPost]) -> dict[UUID, datetime]:
-        accounts = sorted({delivery.social_account_id for new in posts for delivery in new.deliveries})
-        if accounts:
-            await connection.execute(self._sql["make_lanes"], {"accounts": accounts})
         cursor = await connection.execute(self._sql["store"], {"posts": Jsonb(list(posts))})
         return {row[0]: row[1] async for row in cursor}
 

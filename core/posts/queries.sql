@@ -1,13 +1,3 @@
--- name: make_lanes
--- One lane for each team at each grant, made once; in the order of their keys, so that no two wait for each other.
-insert into lanes (grant_id, team_id, platform)
-select distinct a.grant_id, a.team_id, a.platform
-from social_accounts a
-where a.id = any(%(accounts)s)
-  and not exists (select from lanes l where l.grant_id = a.grant_id and l.team_id = a.team_id)
-order by a.grant_id, a.team_id
-on conflict (grant_id, team_id) do nothing
-
 -- name: store
 -- Posts with their deliveries and uploads. A post whose reference key is taken is left out, alone and with all its own.
 with sent as (

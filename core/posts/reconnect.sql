@@ -27,14 +27,10 @@ select status, title from posts
 where id = %(post_id)s and organization_id = %(organization_id)s and team_id = %(team_id)s and deleted_at is null
 for update
 
--- name: lane
-insert into lanes (grant_id, team_id, platform) values (%(grant_id)s, %(team_id)s, %(platform)s)
-on conflict (grant_id, team_id) do update set platform = excluded.platform
-returning id
-
 -- name: adopt
 update deliveries
-set social_account_id = %(account_id)s, grant_id = %(grant_id)s, lane_id = %(lane_id)s, updated_at = now()
+set social_account_id = %(account_id)s, grant_id = %(grant_id)s, updated_at = now(),
+    lane_id = (select id from lanes where grant_id = %(grant_id)s and team_id = %(team_id)s)
 where id = any(%(ids)s) and organization_id = %(organization_id)s
 
 -- name: status

@@ -111,12 +111,9 @@ class Reconnecting:
             "team_id": account.team_id,
             "account_id": account.id,
             "grant_id": account.grant_id,
-            "platform": account.platform,
             "ids": [row["id"] for row in orphans],
         }
-        lane = await (await connection.execute(self._sql["lane"], values)).fetchone()
-        assert lane is not None
-        await connection.execute(self._sql["adopt"], values | {"lane_id": lane[0]})
+        await connection.execute(self._sql["adopt"], values)
         subjects = [
             msgspec.structs.replace(msgspec.convert(row, Subject), social_account_id=account.id) for row in orphans
         ]

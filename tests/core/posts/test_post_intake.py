@@ -42,10 +42,10 @@ async def test_a_scheduled_post_is_stored_with_all_its_rows(desk: Desk) -> None:
     ]
 
 
-async def test_a_draft_has_no_deliveries_and_no_lane(desk: Desk) -> None:
+async def test_a_draft_has_no_deliveries(desk: Desk) -> None:
     view = await desk.posts.create(desk.organization_id, desk.request(status="DRAFT"))
     assert (view.status, view.deliveries) == ("DRAFT", [])
-    assert await desk.rows("select 1 from deliveries union all select 1 from lanes") == []
+    assert await desk.rows("select 1 from deliveries") == []
 
 
 async def test_a_past_date_falls_due_now(desk: Desk) -> None:
