@@ -172,10 +172,14 @@ def _number(info: inspect.IntType | inspect.FloatType, value: object, path: Path
     if isinstance(value, bool) or not isinstance(value, (int, float)) or (whole and not _is_whole(value)):
         yield _wrong_type("a whole number" if whole else "a number", value, path)
         return
-    if (info.ge is not None and value < info.ge) or (info.gt is not None and value <= info.gt):
-        yield Finding(code="too_small", path=path, message=f"{value} is below the least allowed.")
-    if (info.le is not None and value > info.le) or (info.lt is not None and value >= info.lt):
-        yield Finding(code="too_large", path=path, message=f"{value} is above the most allowed.")
+    if info.ge is not None and value < info.ge:
+        yield Finding(code="too_small", path=path, message=f"{value} is too small; give at least {info.ge:,}.")
+    if info.gt is not None and value <= info.gt:
+        yield Finding(code="too_small", path=path, message=f"{value} is too small; give more than {info.gt:,}.")
+    if info.le is not None and value > info.le:
+        yield Finding(code="too_large", path=path, message=f"{value} is too large; give at most {info.le:,}.")
+    if info.lt is not None and value >= info.lt:
+        yield Finding(code="too_large", path=path, message=f"{value} is too large; give less than {info.lt:,}.")
 
 
 def _is_whole(value: int | float) -> bool:

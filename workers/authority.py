@@ -9,7 +9,7 @@ from core.errors import NotAuthorized
 from core.ledger.ledger import Taken
 from core.ledger.moves import Failure, Outcome
 from core.ledger.states import State
-from core.ledger.verdicts import REVIEW_SECONDS, failed
+from core.ledger.verdicts import REVIEW_SECONDS, failed, for_review
 
 REFRESH_SECONDS = 60.0
 """How soon a delivery looks again by itself after its tokens; it is called when they are there."""
@@ -72,7 +72,7 @@ def _put_by(taken: Taken, reason: Failure | None) -> Outcome:
         return Outcome(state=state, due_in=0.0, pending=taken.pending, error=REFRESHING)
     due_in = REFRESH_SECONDS if reason.code == REFRESHING.code else _patience(taken)
     if due_in <= 0:
-        return Outcome(state=State.NEEDS_REVIEW, error=reason)
+        return for_review(reason)
     return Outcome(state=state, due_in=due_in, pending=taken.pending, error=reason)
 
 

@@ -1,5 +1,7 @@
 """Endings: what becomes of a delivery that is not carried out, or whose answer cannot be its own."""
 
+import msgspec
+
 from core.adapter import Certainty
 from core.drafting import AnyAdapter
 from core.errors import OutcomeUnknown
@@ -7,9 +9,7 @@ from core.ledger.breaker import DOWN
 from core.ledger.ledger import PROBE_SECONDS, Taken
 from core.ledger.moves import Failure, Outcome
 from core.ledger.states import State
-from core.ledger.verdicts import REVIEW_SECONDS
-
-LOOK = "Look on the platform, and resolve the delivery."
+from core.ledger.verdicts import REVIEW_SECONDS, for_review
 
 
 def looks(taken: Taken, adapter: AnyAdapter, certainty: Certainty, margin: float) -> bool:
@@ -38,7 +38,7 @@ def given_up(taken: Taken, failure: Failure) -> Outcome:
     if taken.armed_at is None:
         return Outcome(state=State.FAILED, failed=True, error=failure)
     words = f"Nobody knows whether the platform made it. {failure.message}"
-    return Outcome(state=State.NEEDS_REVIEW, error=Failure(code=OutcomeUnknown.code, message=words, hint=LOOK))
+    return for_review(Failure(code=OutcomeUnknown.code, message=words))
 
 
 def waiting(taken: Taken) -> Outcome:
@@ -53,5 +53,5 @@ def claimed_twice(outcome: Outcome) -> Outcome:
     if not outcome.certain:
         error = Failure(code=OutcomeUnknown.code, message=words, hint="It is looked up again.")
         return Outcome(state=State.UNCONFIRMED, due_in=0.0, error=error)
-    error = Failure(code="id_taken", message=words, hint=LOOK)
-    return Outcome(state=State.NEEDS_REVIEW, error=error, http_status=outcome.http_status, answer=outcome.answer)
+    review = for_review(Failure(code="id_taken", message=words))
+    return msgspec.structs.replace(review, http_status=outcome.http_status, answer=outcome.answer)

@@ -44,7 +44,7 @@ from core.ledger.verdicts import (
     after_publish,
     after_repeat,
     failed,
-    unclear,
+    for_review,
 )
 from core.post import Draft
 from core.registry import Registry
@@ -55,7 +55,7 @@ from core.uploads.files import Files
 from core.uploads.renditions import Renditions
 from core.uploads.uploads import Uploads
 from workers.authority import Authority
-from workers.endings import LOOK, claimed_twice, given_up, looks, too_late, waiting
+from workers.endings import claimed_twice, given_up, looks, too_late, waiting
 from workers.fetching import Fetching
 from workers.journal import Journal
 from workers.meaning import meaning_of
@@ -298,8 +298,7 @@ class Publisher:
         self, taken: Taken, adapter: AnyAdapter, draft: Draft[Any], session: Session, credentials: Credentials
     ) -> Outcome:
         if not adapter.finds:
-            failure = Failure(code=OutcomeUnknown.code, message="Nobody knows whether the platform made it.", hint=LOOK)
-            return unclear(failure, certainty="none", readback=self._readback)
+            return for_review(Failure(code=OutcomeUnknown.code, message="Nobody knows whether the platform made it."))
         start = elapsed()
         try:
             async with asyncio.timeout(self._settings.lease):

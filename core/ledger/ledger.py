@@ -248,7 +248,7 @@ def _abandoned(row: Sequence[Any], policy: Policy, random: Any) -> Move:
     subject = _subject(row)
     if armed:
         words = "The worker ended before it could write down the platform's answer."
-        error = Failure(code="outcome_unknown", message=words, hint="It is looked up on the platform.")
+        error = Failure(code="outcome_unknown", message=words, hint="What became of it is being found out.")
         return subject, Outcome(state=State.UNCONFIRMED, due_in=0, error=error)
     error = Failure(code="worker_lost", message="The worker ended before anything was sent.")
     wait = policy.after(failures + 1, random)

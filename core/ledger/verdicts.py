@@ -33,6 +33,13 @@ SETTLE = 1.25
 """After so many times a request's time limit it is believed that the platform has carried it out, or never will."""
 
 
+LOOK = "Look on the platform whether it is there, and say so: POST /api/v1/delivery/{id}/resolve."
+SOUGHT = "It is looked up on the platform before anything is sent again."
+REPEATED = "It is sent again under its key, which makes no second one."
+TRIED = "It is tried no more by itself; POST /api/v1/post/{id}/retry tries it again."
+"""What happens next, or what to do, as the hint of a failure: an error does not know what becomes of it."""
+
+
 class Readback(msgspec.Struct, frozen=True, kw_only=True):
     """When an unclear outcome is looked up: seconds after it became unclear, one look each.
 
@@ -90,8 +97,14 @@ def after_error(
 def unclear(failure: Failure, *, certainty: Certainty, readback: Readback) -> Outcome:
     """Nobody knows whether it went out: where nothing helps to find out, a person has to."""
     if certainty == "none":
-        return Outcome(state=State.NEEDS_REVIEW, error=failure)
-    return Outcome(state=State.UNCONFIRMED, due_in=readback.wait(0) or 0.0, error=failure)
+        return for_review(failure)
+    told = msgspec.structs.replace(failure, hint=REPEATED if certainty == "key" else SOUGHT)
+    return Outcome(state=State.UNCONFIRMED, due_in=readback.wait(0) or 0.0, error=told)
+
+
+def for_review(failure: Failure) -> Outcome:
+    """A person has to look, whatever the platform or its adapter advises."""
+    return Outcome(state=State.NEEDS_REVIEW, error=msgspec.structs.replace(failure, hint=LOOK))
 
 
 def after_repeat(error: Exception, *, looks: int, readback: Readback) -> Outcome:
@@ -100,9 +113,10 @@ def after_repeat(error: Exception, *, looks: int, readback: Readback) -> Outcome
     It is sent again until the platform answers; where that refuses, a person has to look.
     """
     if not isinstance(error, OutcomeUnknown | Unavailable | RateLimited):
-        return Outcome(state=State.NEEDS_REVIEW, error=failed(error))
+        return for_review(failed(error))
     wait = max(error.after.total_seconds(), 1.0) if isinstance(error, RateLimited) else readback.again(looks)
-    return Outcome(state=State.UNCONFIRMED, due_in=wait, looked=True, error=failed(error))
+    told = msgspec.structs.replace(failed(error), hint=REPEATED)
+    return Outcome(state=State.UNCONFIRMED, due_in=wait, looked=True, error=told)
 
 
 def after_failed_resume(
@@ -117,14 +131,14 @@ def after_failed_resume(
             wait = error.after.total_seconds() if isinstance(error, RateLimited) else readback.seconds[0]
             return Outcome(state=State.PROCESSING, due_in=max(wait, 1.0), pending=pending, error=failure)
     if armed and not isinstance(error, Rejected):
-        return Outcome(state=State.NEEDS_REVIEW, error=failure)
+        return for_review(failure)
     return Outcome(state=State.FAILED, failed=True, error=failure)
 
 
 def _again(failure: Failure, failures: int, policy: Policy, random: _random.Random) -> Outcome:
     wait = policy.after(failures + 1, random)
     if wait is None:
-        return Outcome(state=State.FAILED, failed=True, error=failure)
+        return Outcome(state=State.FAILED, failed=True, error=msgspec.structs.replace(failure, hint=TRIED))
     return Outcome(state=State.RETRYING, due_in=wait, failed=True, error=failure)
 
 
@@ -149,7 +163,7 @@ def after_look(
     unseen = Failure(
         code="outcome_unknown",
         message="The platform's answer was unclear, and the post is not to be seen there yet.",
-        hint="It is looked up again before anything is sent.",
+        hint=SOUGHT,
     )
     if not last:
         wait = readback.wait(looks + 1)
@@ -158,7 +172,7 @@ def after_look(
     words = "The platform did not make the post; it was looked for until that was certain."
     absent = Failure(code="not_made", message=words)
     if when_not_found == "review":
-        return Outcome(state=State.NEEDS_REVIEW, error=absent)
+        return for_review(absent)
     return _again(absent, failures, policy, random)
 
 
@@ -168,7 +182,7 @@ def after_failed_look(error: Exception, *, unclear_seconds: float, readback: Rea
     Where we may not look, or could not for a day, a person has to.
     """
     if isinstance(error, NotAuthorized | Rejected) or unclear_seconds > REVIEW_SECONDS:
-        return Outcome(state=State.NEEDS_REVIEW, error=failed(error))
+        return for_review(failed(error))
     wait = error.after.total_seconds() if isinstance(error, RateLimited) else readback.seconds[0]
     return Outcome(state=State.UNCONFIRMED, due_in=max(wait, 1.0), error=failed(error))
 

@@ -180,8 +180,15 @@ def _error(delivery: DeliveryRow, failure: Failure) -> ErrorView:
             "state": delivery.state.value,
             "platformCode": failure.platform_code,
         },
-        user_facing_message=f"{failure.message} {failure.hint}".strip(),
+        user_facing_message=_said(failure),
     )
+
+
+def _said(failure: Failure) -> str:
+    """What has happened, and what to do. A platform's own words may end without a full stop."""
+    message = failure.message.strip()
+    stop = "." if message and failure.hint and message[-1] not in ".!?:…" else ""
+    return f"{message}{stop} {failure.hint}".strip()
 
 
 def _retryability(state: State, code: str) -> Retryability:

@@ -9,7 +9,19 @@ import pytest
 from core.adapter import Certainty, Pending, Published
 from core.errors import BrokenAdapter, NotAuthorized, OutcomeUnknown, RateLimited, Rejected, Unavailable
 from core.ledger.states import State
-from core.ledger.verdicts import REVIEW_SECONDS, Readback, after_error, after_failed_look, after_look, after_publish
+from core.ledger.verdicts import (
+    LOOK,
+    REPEATED,
+    REVIEW_SECONDS,
+    SOUGHT,
+    TRIED,
+    Readback,
+    after_error,
+    after_failed_look,
+    after_look,
+    after_publish,
+    after_repeat,
+)
 from core.retry import PUBLISHING
 
 READBACK = Readback(seconds=(5.0, 30.0, 120.0))
@@ -93,6 +105,35 @@ def test_five_failures_are_the_end() -> None:
 )
 def test_an_unclear_outcome_is_settled_as_the_platform_allows(certainty: Certainty, state: State) -> None:
     assert error_state(OutcomeUnknown("?"), certainty=certainty) is state
+
+
+@pytest.mark.parametrize(
+    ("certainty", "hint"), [("key", REPEATED), ("two-phase", SOUGHT), ("read-back", SOUGHT), ("none", LOOK)]
+)
+def test_what_is_said_of_an_unclear_outcome_is_what_happens_next(certainty: Certainty, hint: str) -> None:
+    error = OutcomeUnknown("?", hint="It is tried again by itself.")
+    outcome = after_error(
+        error, failures=0, certainty=certainty, readback=READBACK, policy=PUBLISHING, random=Random(1)
+    )
+    assert outcome.error is not None
+    assert outcome.error.hint == hint
+
+
+def test_only_what_is_tried_again_is_said_to_be() -> None:
+    error = Unavailable("down", hint="It is tried again by itself.")
+    told = [
+        after_error(
+            error, failures=failures, certainty="key", readback=READBACK, policy=PUBLISHING, random=Random(1)
+        ).error
+        for failures in (3, 4)
+    ]
+    assert [failure and failure.hint for failure in told] == ["It is tried again by itself.", TRIED]
+    reviews: list[Any] = [
+        after_failed_look(NotAuthorized("no", hint="Connect it again."), unclear_seconds=10, readback=READBACK),
+        after_repeat(Rejected("no", hint="Mend it."), looks=0, readback=READBACK),
+        look([], looks=2, when_not_found="review"),
+    ]
+    assert [outcome.error.hint for outcome in reviews] == [LOOK] * 3
 
 
 def test_looks_come_at_their_times_and_only_after_the_last_it_is_sent_again() -> None:

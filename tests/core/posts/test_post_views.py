@@ -102,6 +102,21 @@ async def test_a_failed_post_says_why_and_keeps_what_was_published(desk: Desk) -
     assert post.retry_count == 2
 
 
+@pytest.mark.parametrize(
+    ("message", "hint", "said"),
+    [
+        ("Text is too odd", "Mend it.", "Text is too odd. Mend it."),
+        ("Gone!", "Choose another.", "Gone! Choose another."),
+        ("Gone", "", "Gone"),
+        ("", "Look.", "Look."),
+    ],
+)
+async def test_what_is_told_to_people_is_in_sentences(desk: Desk, message: str, hint: str, said: str) -> None:
+    post = await made(desk, ("failed", {"error": FAILURE | {"message": message, "hint": hint}}))
+    assert post.errors_verbose is not None
+    assert post.errors_verbose["PINTEREST"].user_facing_message == said
+
+
 async def test_what_needs_a_look_is_never_called_failed(desk: Desk) -> None:
     post = await made(desk, ("needs_review", {"error": FAILURE | {"code": "timeout"}}))
     assert (post.status, post.error) == ("PROCESSING", None)
