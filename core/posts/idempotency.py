@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -40,41 +41,45 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Earlier(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a key that was used before; `answer` is None while that request is under way."""
+    """What is known of a key that was used before: for which post, and how that was answered when it was stored.
+
+    `answer` is None while that request is under way.
+    """
 
     digest: bytes
     post_id: UUID
-    answer: dict[str, Any] | None
+    answer: dict[str, Any] | None = None
+    stored_at: datetime | None = None
 
 
-async def claim(connection: AsyncConnection[Any], wanted: Sequence[tuple[UUID, UUID, Key]]) -> dict[UUID, Earlier]:
-    """Claim keys for posts, each as (post, organization, key); answers what is known of those that were used before.
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """A key as it is kept: for which post of which organization, and the answer that is given again."""
 
-    The claim belongs to the transaction. A key that another transaction is using at this moment is answered
-    without waiting for that one.
+    post_id: UUID
+    organization_id: UUID
+    route: str = ROUTE
+    key: str
+    digest: str
+    answer: Any
+
+    @classmethod
+    def of(cls, post_id: UUID, organization_id: UUID, key: Key, answer: Any) -> "Claim":
+        """A client's key, claimed for a post."""
+        return cls(
+            post_id=post_id, organization_id=organization_id, key=key.key, digest=key.digest.hex(), answer=answer
+        )
+
+
+async def earlier_uses(connection: AsyncConnection[Any], claims: Sequence[Claim]) -> dict[UUID, Earlier]:
+    """What is known of keys that could not be claimed, by the posts that came with them.
+
+    Of a key that another transaction is using at this moment nothing is known; it is not waited for.
     """
-    sql = queries("core.posts")
-    rows = [
-        {
-            "post_id": str(post),
-            "organization_id": str(owner),
-            "route": ROUTE,
-            "key": key.key,
-            "digest": key.digest.hex(),
-        }
-        for post, owner, key in wanted
-    ]
-    cursor = await connection.execute(sql["claim_keys"], {"keys": Jsonb(rows)})
-    free = {row[0]: row[1] async for row in cursor}
-    cursor = await connection.execute(sql["used_keys"], {"keys": Jsonb(rows)})
-    used = {row[0]: Earlier(digest=row[1], post_id=row[2], answer=row[3]) async for row in cursor}
-    digests = {post: key.digest for post, _, key in wanted}
-    under_way = {
-        post: Earlier(digest=digests[post], post_id=post, answer=None)
-        for post, is_free in free.items()
-        if not is_free and post not in used
+    under_way = {claim.post_id: Earlier(digest=bytes.fromhex(claim.digest), post_id=claim.post_id) for claim in claims}
+    cursor = await connection.execute(queries("core.posts")["used_keys"], {"keys": Jsonb(list(claims))})
+    return under_way | {
+        row[0]: Earlier(digest=row[1], post_id=row[2], answer=row[3], stored_at=row[4]) async for row in cursor
     }
-    return under_way | {post: earlier for post, earlier in used.items() if earlier.post_id != post}
 
 
 class Keys:

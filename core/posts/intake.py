@@ -1,7 +1,7 @@
 """The intake of posts: concurrent ones share a transaction, and each caller learns what became of its own."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -17,8 +17,8 @@ from core.database.pool import single
 from core.database.queries import queries
 from core.errors import Conflict, FingerpostError, KeyReused, Unready
 from core.events.events import post_events, record
-from core.posts.idempotency import Earlier, Key, claim
-from core.posts.views import NewPostView
+from core.posts.idempotency import Claim, Earlier, Key, earlier_uses
+from core.posts.views import NewPostView, stamped
 
 LOOKUP_SECONDS = 5.0
 """How long we try to look for a post whose commit got no answer."""
@@ -60,10 +60,10 @@ class NewPost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Submission(msgspec.Struct, frozen=True, kw_only=True):
-    """A post on its way in, how it is answered when it is stored at a given time, and the client's key for it."""
+    """A post on its way in, its answer as far as it is known before it is stored, and the client's key for it."""
 
     new: NewPost
-    answer: Callable[[datetime], NewPostView]
+    answer: NewPostView
     key: Key | None
 
 
@@ -114,7 +114,7 @@ class Intake:
             created_at = await self._looked_up(new)
             if created_at is None:
                 raise _unknown(new) from error
-            return submission.answer(created_at)
+            return stamped(submission.answer, created_at)
         except ConnectionLost as error:
             words = "The database went away, and the post was not stored; send it again."
             raise UnclearPost(words, post_id=new.id, outcome="not_stored") from error
@@ -137,7 +137,7 @@ class Intake:
             created_at = await self._looked_up(submissions[0].new)
             if created_at is None:
                 raise _unknown(submissions[0].new) from error
-            return [submission.answer(created_at) for submission in submissions]
+            return [stamped(submission.answer, created_at) for submission in submissions]
         except ConnectionLost as error:
             words = "The database went away, and nothing was stored; send it all again."
             raise UnclearPost(words, post_id=submissions[0].new.id, outcome="not_stored") from error
@@ -166,14 +166,24 @@ class Intake:
             return None
 
     async def _write(self, connection: AsyncConnection[Any], group: Sequence[Submission]) -> list[Stored]:
-        keyed = [(item.new.id, item.new.organization_id, item.key) for item in group if item.key]
-        earlier = await claim(connection, keyed) if keyed else {}
-        fresh = [item for item in group if item.new.id not in earlier]
-        created = await self._insert(connection, [item.new for item in fresh])
-        await _ask_for_reviews(connection, [item.new for item in fresh if item.new.id in created])
-        answers = {item.new.id: item.answer(created[item.new.id]) for item in fresh if item.new.id in created}
-        if keyed:
-            await self._keep(connection, [item for item in fresh if item.key], answers)
+        claims = {
+            item.new.id: Claim.of(item.new.id, item.new.organization_id, item.key, item.answer)
+            for item in group
+            if item.key
+        }
+        sent = {"posts": Jsonb([item.new for item in group]), "keys": Jsonb(list(claims.values()))}
+        cursor = await connection.execute(self._sql["take_in"], sent)
+        rows = [row async for row in cursor]
+        stored_at = {id: created_at for id, created_at, _ in rows if created_at is not None}
+        refused = [id for id, created_at, claimed in rows if claimed and created_at is None]
+        if refused:
+            await connection.execute(self._sql["free_keys"], {"posts": refused})
+        used = [claims[id] for id, _, claimed in rows if id in claims and not claimed]
+        earlier = await earlier_uses(connection, used) if used else {}
+        await _ask_for_reviews(connection, [item.new for item in group if item.new.id in stored_at])
+        answers = {
+            item.new.id: stamped(item.answer, stored_at[item.new.id]) for item in group if item.new.id in stored_at
+        }
         return [_result(item, answers, earlier.get(item.new.id)) for item in group]
 
     async def _write_bundle(
@@ -188,20 +198,6 @@ class Intake:
             raise NotAllStored(refusals)
         return [stored]
 
-    async def _insert(self, connection: AsyncConnection[Any], posts: Sequence[NewPost]) -> dict[UUID, datetime]:
-        cursor = await connection.execute(self._sql["store"], {"posts": Jsonb(list(posts))})
-        return {row[0]: row[1] async for row in cursor}
-
-    async def _keep(
-        self, connection: AsyncConnection[Any], keyed: Sequence[Submission], answers: dict[UUID, NewPostView]
-    ) -> None:
-        """The answers go under their keys; the key of a post that could not be stored is free again."""
-        kept = [{"post_id": item.new.id, "answer": answers[item.new.id]} for item in keyed if item.new.id in answers]
-        await connection.execute(self._sql["keep_answers"], {"answers": Jsonb(msgspec.to_builtins(kept))})
-        refused = [item.new.id for item in keyed if item.new.id not in answers]
-        if refused:
-            await connection.execute(self._sql["free_keys"], {"posts": refused})
-
 
 async def _ask_for_reviews(connection: AsyncConnection[Any], posts: Sequence[NewPost]) -> None:
     waiting = {new.id: "post.review_requested" for new in posts if new.status == "REVIEW"}
@@ -214,11 +210,9 @@ def _result(item: Submission, answers: dict[UUID, NewPostView], earlier: Earlier
         return Stored(answer=answer, refusal="" if answer else "reference_key_taken")
     if item.key is not None and earlier.digest != item.key.digest:
         return Stored(refusal="key_reused")
-    if earlier.answer is not None:
-        return Stored(answer=msgspec.convert(earlier.answer, NewPostView))
-    # The same key twice in one group: the first of them has just been answered.
-    answer = answers.get(earlier.post_id)
-    return Stored(answer=answer, refusal="" if answer else "key_under_way")
+    if earlier.answer is not None and earlier.stored_at is not None:
+        return Stored(answer=stamped(msgspec.convert(earlier.answer, NewPostView), earlier.stored_at))
+    return Stored(refusal="key_under_way")
 
 
 def gone(error: ForeignKeyViolation | NotNullViolation) -> Exception:

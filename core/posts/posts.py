@@ -25,7 +25,7 @@ from core.posts.intake import Intake, NewPost, Submission
 from core.posts.listing import Listing
 from core.posts.preparation import Preparation, Prepared
 from core.posts.rows import DeliveryRow, PostRow, shown, shown_in_full
-from core.posts.views import FullPostView, NewPostView, Page, WarningView
+from core.posts.views import BEFORE, FullPostView, NewPostView, Page, WarningView
 from core.tenants.callers import WHOLE, Reach
 from core.tenants.tenants import Tenants
 from core.uploads.uploads import Uploads
@@ -127,16 +127,12 @@ class Posts:
 
 def submission(prepared: Prepared, key: Key | None) -> Submission:
     """A prepared post on its way in, and its answer."""
-    new, warnings = prepared.new, warning_views(prepared.warnings)
-
-    def answer(created_at: datetime) -> NewPostView:
-        return NewPostView(**shown(_row(new, created_at)), warnings=warnings)
-
-    return Submission(new=new, answer=answer, key=key)
+    answer = NewPostView(**shown(_row(prepared.new)), warnings=warning_views(prepared.warnings))
+    return Submission(new=prepared.new, answer=answer, key=key)
 
 
-def _row(new: NewPost, created_at: datetime) -> PostRow:
-    """What was just written, as it would be read."""
+def _row(new: NewPost) -> PostRow:
+    """What is about to be written, as it would be read."""
     return PostRow(
         id=new.id,
         organization_id=new.organization_id,
@@ -147,15 +143,15 @@ def _row(new: NewPost, created_at: datetime) -> PostRow:
         status=new.status,
         platforms=new.platforms,
         content=new.content,
-        created_at=created_at,
-        updated_at=created_at,
+        created_at=BEFORE,
+        updated_at=BEFORE,
         deliveries=[
             DeliveryRow(
                 id=delivery.id,
                 platform=delivery.platform,
                 social_account_id=delivery.social_account_id,
                 state=State.SCHEDULED,
-                due_at=max(new.post_date, created_at),
+                due_at=new.post_date,
             )
             for delivery in new.deliveries
         ],

@@ -1,13 +1,29 @@
--- name: store
--- Posts with their deliveries and uploads. A post whose reference key is taken is left out, alone and with all its own.
+-- name: take_in
+-- Posts with their deliveries and uploads. A post whose idempotency key was used before, or is being used by another
+-- transaction, is left out, and so is one whose reference key is taken, alone and with all its own. Answers for each
+-- when it was stored, and whether it has claimed its idempotency key.
 with sent as (
     select * from jsonb_to_recordset(%(posts)s) as s(
         id uuid, organization_id uuid, team_id uuid, title text, reference_key text, post_date timestamptz,
         folded text, terms text[], status text, platforms text[], content jsonb, max_delay float8, deliveries jsonb,
         uploads uuid[])
+), keyed as (
+    select * from jsonb_to_recordset(%(keys)s) as k(
+        post_id uuid, organization_id uuid, route text, key text, digest text, answer jsonb)
+), tried as materialized (
+    select keyed.*, pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', organization_id, route, key), 0)) as free
+    from keyed
+), claimed as (
+    insert into idempotency_keys (organization_id, route, key, digest, post_id, answer)
+    select organization_id, route, key, decode(digest, 'hex'), post_id, answer from tried where free
+    order by organization_id, route, key
+    on conflict (organization_id, route, key) do nothing
+    returning post_id
 ), stored as (
     insert into posts (id, organization_id, team_id, title, folded, reference_key, post_date, status, platforms, content)
-    select id, organization_id, team_id, title, folded, reference_key, post_date, status, platforms, content from sent
+    select id, organization_id, team_id, title, folded, reference_key, post_date, status, platforms, content
+    from sent
+    where id in (select post_id from claimed) or id not in (select post_id from keyed)
     on conflict (team_id, reference_key) where reference_key is not null and deleted_at is null do nothing
     returning id, created_at
 ), placed as (
@@ -30,7 +46,8 @@ with sent as (
     insert into post_uploads (post_id, upload_id)
     select sent.id, u from sent join stored on stored.id = sent.id cross join lateral unnest(sent.uploads) as u
 )
-select id, created_at from stored
+select sent.id, stored.created_at, claimed.post_id is not null
+from sent left join stored on stored.id = sent.id left join claimed on claimed.post_id = sent.id
 
 -- name: stored_at
 select created_at from posts where organization_id = %(organization_id)s and id = %(id)s
@@ -86,32 +103,11 @@ where p.organization_id = %(organization_id)s and p.reference_key = any(%(keys)s
 order by array_position(%(keys)s, p.reference_key), p.created_at desc, p.id desc
 limit 1
 
--- name: claim_keys
--- Idempotency keys are claimed where no other transaction holds them; answers for each whether it was free.
-with sent as (
-    select * from jsonb_to_recordset(%(keys)s) as k(
-        post_id uuid, organization_id uuid, route text, key text, digest text)
-), tried as (
-    select sent.*, pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', organization_id, route, key), 0)) as free
-    from sent
-), claimed as (
-    insert into idempotency_keys (organization_id, route, key, digest, post_id)
-    select organization_id, route, key, decode(digest, 'hex'), post_id from tried where free
-    order by organization_id, route, key
-    on conflict (organization_id, route, key) do nothing
-)
-select post_id, free from tried
-
 -- name: used_keys
 -- What stands under these keys now, our own claims among them.
-select sent.post_id, u.digest, u.post_id, u.answer
+select sent.post_id, u.digest, u.post_id, u.answer, u.created_at
 from jsonb_to_recordset(%(keys)s) as sent(post_id uuid, organization_id uuid, route text, key text)
 join idempotency_keys u using (organization_id, route, key)
-
--- name: keep_answers
-update idempotency_keys k set answer = a.answer
-from jsonb_to_recordset(%(answers)s) as a(post_id uuid, answer jsonb)
-where k.post_id = a.post_id
 
 -- name: free_keys
 delete from idempotency_keys where post_id = any(%(posts)s)

@@ -18,8 +18,8 @@ from core.database.pool import open_pool
 from core.errors import Conflict, InvalidPost, NotFound
 from core.ids import new_id
 from core.posts.intake import NewDelivery, NewPost, Submission, UnclearPost
-from core.posts.rows import PostRow, shown
-from core.posts.views import NewPostView
+from core.posts.posts import submission
+from core.posts.preparation import Prepared
 from core.sandbox.picture import sample_picture
 from tests.core.posts.conftest import Desk, desk_over
 
@@ -213,24 +213,7 @@ def new_post(
 
 
 def submitted(new: NewPost) -> Submission:
-    def answer(created_at: datetime) -> NewPostView:
-        row = PostRow(
-            id=new.id,
-            organization_id=new.organization_id,
-            team_id=new.team_id,
-            title=new.title,
-            reference_key=None,
-            post_date=new.post_date,
-            status=new.status,
-            platforms=new.platforms,
-            content=new.content,
-            created_at=created_at,
-            updated_at=created_at,
-            deliveries=[],
-        )
-        return NewPostView(**shown(row), warnings=[])
-
-    return Submission(new=new, answer=answer, key=None)
+    return submission(Prepared(new=new, warnings=()), key=None)
 
 
 @asynccontextmanager
