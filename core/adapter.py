@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
 from urllib.parse import quote
 
@@ -183,7 +184,7 @@ class Adapter(ABC, Generic[B]):
         value = getattr(draft.block, self.attribute(field), None)
         return value if isinstance(value, str) else None
 
-    @property
+    @cached_property
     def alt_text_field(self) -> str | None:
         """The field (its name on the wire) that says what the first file shows; None where there is none."""
         return next((fill.field for fill in self.fills if fill.source == "alt_text"), None)

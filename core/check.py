@@ -1,6 +1,6 @@
 """The check of a whole request: every finding at once, and what would be delivered where."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +63,7 @@ def check(body: object, adapters: Mapping[str, AnyAdapter], facts: Facts) -> Che
     planned: list[Planned] = []
     in_blocks: list[Finding] = []
     faulty = {finding.path[0] for finding in findings if finding.severity == "error" and finding.path}
-    shared = Shared.of(sent, faulty)
+    shared = Shared.of(sent, faulty) if faulty or request is None else Shared.of_request(request)
     for platform in _platforms(sent, adapters, findings):
         for plan, found in _blocks(platform, sent, shared, adapters[platform], facts):
             planned += plan
@@ -150,7 +150,7 @@ def _blocks(
             made = drafted(adapter, shared, block or {}, path=path, account=account, uploads=facts.uploads)
             findings += made.findings
             kept = {**(block or {}), **made.settled}
-            sound = account is not None and not Report(made.findings).errors
+            sound = account is not None and not any(finding.severity == "error" for finding in made.findings)
             plan.append(
                 Planned(platform=platform, position=index, block=kept, account=account, draft=made.draft, sound=sound)
             )
@@ -178,16 +178,16 @@ def _accounts(
     if not facts.team_known:
         return [None], []
     connected = [account for account in facts.accounts if account.platform == platform]
-    listed = ", ".join(f"{account.id} ({account.username})" for account in connected)
     own, shared = block.get("socialAccountIds"), sent.get("socialAccountIds")
     named, at = (own, path) if isinstance(own, list) else (shared, ())
     if isinstance(named, list):
         everywhere = {account.id for account in (connected if at else facts.accounts)}
+        there = _listed(connected) or "none"
         wrong = [
             Finding(
                 code="unknown_account",
                 path=(*at, "socialAccountIds", index),
-                message=f"There is no such account on {platform} in this team; there are: {listed or 'none'}.",
+                message=f"There is no such account on {platform} in this team; there are: {there}.",
             )
             for index, id in enumerate(named)
             if isinstance(id, str) and id not in everywhere
@@ -200,8 +200,12 @@ def _accounts(
     if not connected:
         words = f"The team has no account on {platform}; connect one first."
         return [None], [Finding(code="no_account", path=path, message=words)]
-    words = f"The team has several accounts on {platform}; name one in socialAccountIds: {listed}."
+    words = f"The team has several accounts on {platform}; name one in socialAccountIds: {_listed(connected)}."
     return [None], [Finding(code="account_ambiguous", path=(*path, "socialAccountIds"), message=words)]
+
+
+def _listed(accounts: Iterable[Account]) -> str:
+    return ", ".join(f"{account.id} ({account.username})" for account in accounts)
 
 
 def _unfinished(finding: Finding) -> Finding:
@@ -212,4 +216,4 @@ def _unfinished(finding: Finding) -> Finding:
 
 def _distinct(findings: list[Finding]) -> list[Finding]:
     """Without repetitions: a block that goes to several accounts has its faults told once."""
-    return list(dict.fromkeys(findings))
+    return list(dict.fromkeys(findings)) if len(findings) > 1 else findings

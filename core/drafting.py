@@ -11,7 +11,7 @@ from core.findings import Finding, Path
 from core.limits import Limits, MediaLimits, TextLimit
 from core.media.fitting import plan
 from core.media.rules import count_findings, file_findings, fitted_finding, way_findings
-from core.post import Account, Block, Draft, Media
+from core.post import Account, Block, Draft, Media, PostRequest
 from core.texts import ELLIPSIS, shorten, text_findings
 
 AnyAdapter = Adapter[Any]
@@ -37,6 +37,11 @@ class Shared(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         """The shared part of a request as it was sent, without its `faulty` fields."""
         names = cls.__struct_encode_fields__
         return msgspec.convert({k: v for k, v in sent.items() if k in names and k not in faulty}, cls)
+
+    @classmethod
+    def of_request(cls, request: PostRequest) -> "Shared":
+        """The shared part of a sound request."""
+        return msgspec.convert(request, cls, from_attributes=True)
 
 
 class Drafted(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +90,7 @@ def drafted(
         placed, media_findings = _fitted(limits.media, placed, path, fit=shared.media_fit != "off")
         placed, cut_alt_texts = _described(adapter, limits, sound, placed)
         findings += media_findings + cut_alt_texts
-    draft = Draft[Any](title=shared.title, block=sound, media=tuple(item for item, _ in placed), account=account)
+    draft: Draft[Any] = Draft(title=shared.title, block=sound, media=tuple(item for item, _ in placed), account=account)
     too_long = list(_text_findings(adapter, limits.texts, draft, path, faulty))
     findings += [_at_origin(finding, origins, len(path)) for finding in too_long]
     faulty |= {finding.path[len(path)] for finding in too_long}
@@ -175,7 +180,7 @@ def _shortened(
             block, faults = convert_sound(adapter.block, {**filled, field: text})
             if block is None or any(fault.path[:1] == (field,) and fault.severity == "error" for fault in faults):
                 return False
-            draft = Draft[Any](title=shared.title, block=block, account=account)
+            draft: Draft[Any] = Draft(title=shared.title, block=block, account=account)
             own = [limit for limit in limits if limit.field == field]
             return not any(_text_findings(adapter, own, draft, (), ()))
 
@@ -275,7 +280,7 @@ def _text_findings(
 
 def _rule_findings(adapter: AnyAdapter, draft: Draft[Any], path: Path, faulty: set[str | int]) -> Iterator[Finding]:
     for rule in adapter.rules:
-        if faulty.intersection(rule.at):
+        if faulty and faulty.intersection(rule.at):
             continue
         verdict = rule.holds(adapter, draft)
         if verdict is not True:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -34,7 +35,12 @@ def is_film(media: Media) -> bool:
     """Whether it is a video; of a public URL only its name is known."""
     if media.kind is not None or media.url is None:
         return media.kind == "video"
-    path = media.url.partition("?")[0].partition("#")[0].partition("://")[2].partition("/")[2]
+    return _named_as_film(media.url)
+
+
+@lru_cache(maxsize=1024)
+def _named_as_film(url: str) -> bool:
+    path = url.partition("?")[0].partition("#")[0].partition("://")[2].partition("/")[2]
     return path.lower().endswith(FILMS)
 
 

@@ -30,11 +30,13 @@ def count_findings(limits: MediaLimits, media: tuple[Media, ...], path: Path) ->
         )
     elif len(media) > most:
         yield Finding(code="media_too_many", path=at, message=f"Has {len(media)} files; at most {most} fit.")
-    together = sum(item.bytes or 0 for item in media)
-    if limits.bytes_max is not None and together > limits.bytes_max:
+    if limits.bytes_max is not None and (together := sum(item.bytes or 0 for item in media)) > limits.bytes_max:
         words = f"All files together have {together:,} bytes; at most {limits.bytes_max:,} are taken."
         yield Finding(code="media_too_large", path=at, message=words)
-    counts: Counter[MediaKind] = Counter(item.kind for item in media if item.kind)
+    kinds: list[MediaKind] = [item.kind for item in media if item.kind]
+    if not kinds:
+        return
+    counts = Counter(kinds)
     if len(counts) > 1 and not limits.mix:
         words = f"Has {' and '.join(f'{n} {kind}' for kind, n in counts.items())}; only files of one kind go together."
         yield Finding(code="media_mixed", path=at, message=words)
