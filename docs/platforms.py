@@ -44,6 +44,22 @@ STRICTER = """\
 Bounds and rules that are tighter than the platform's own description of its API.
 """
 
+TRIED = {
+    "MASTODON": """\
+`make e2e` connects accounts and publishes at two servers of other people's making, through a storm of lost answers:
+`mastodon_mock` 0.6.1, and kepi 0.7, which is older and does less. At kepi:
+
+- `/api/v2/instance` is missing, and `/api/v1/instance` tells no bounds: Mastodon's own count.
+- There are no media. A post that has some fails with `not_there`, and nothing of it is live.
+- `Idempotency-Key` is not honoured, and every list is whole: an unclear create is looked up in it.
+- Texts are Markdown. They are looked for without its marks; what it does not show at all, such as the definition of a
+  link, cannot be found, and goes out twice after a lost answer.
+- Of the scopes it knows `read` and `write`. Until its operator adds those above, no account there can be connected.
+- Tokens are good for ten hours, and the account has to be connected again then.
+""",
+}
+"""What is worth knowing of the servers that a platform's tests were run against."""
+
 BOUNDS: dict[str, tuple[str, Callable[[Any], str]]] = {
     "mimes": ("types", listed),
     "count_max": ("files at most", str),
@@ -94,6 +110,8 @@ def platform_page(adapter: AnyAdapter) -> str:
     if found := refusals(adapter):
         parts += ["## Refusals\n", table(("code", "hint"), [[code(name), hint] for name, hint in found])]
     parts += _contract(adapter, told)
+    if adapter.platform in TRIED:
+        parts += ["## Servers it was tried against\n", TRIED[adapter.platform]]
     if example := adapter.example("<channel id>", "https://example.com/picture.png"):
         parts += ["## Example\n", f"```json\n{json.dumps(example, indent=2)}\n```\n"]
     return page(adapter.label, *parts)

@@ -43,6 +43,7 @@ REFUSALS = (
     Refusal(401, (), "", NotAuthorized, "token_refused", "Connect the account again.", "The access token is invalid"),
     Refusal(403, (), "", Rejected, "not_permitted",
             "Connect the account again, and give all that is asked for.", "Forbidden"),
+    Refusal(404, (), "", Rejected, "not_there", "The server may take no media: leave them out.", "Record not found"),
     Refusal(413, (), "", Rejected, "file_too_large", "Send a smaller file.", "Too large"),
     Refusal(422, (), "", Rejected, "status_refused", WORDS, "Validation failed"),
 )  # fmt: skip
@@ -146,9 +147,9 @@ class Mastodon(Adapter[MastodonBlock]):
         return [Published(external_id=one["id"], permalink=one.get("url"), exact=exact) for _, one, exact in found]
 
     async def profile(self, session: Session) -> Profile:
-        """`GET /api/v1/accounts/verify_credentials` and `GET /api/v2/instance`."""
+        """`GET /api/v1/accounts/verify_credentials` and what the server tells of itself."""
         owner = (await session.http.get("/api/v1/accounts/verify_credentials")).json()
-        instance = (await session.http.get("/api/v2/instance")).json()
+        instance = await _instance(session)
         server = urlsplit(session.hosts["api"]).netloc
         return Profile(
             # Ids are unique on their server alone.
@@ -164,7 +165,7 @@ class Mastodon(Adapter[MastodonBlock]):
         asked = {"client_name": name, "redirect_uris": redirect_uri, "scopes": " ".join(SCOPES)}
 
         async def call() -> dict[str, str]:
-            answer = (await session.http.post("/api/v1/apps", json=asked)).json()
+            answer = (await session.http.post("/api/v1/apps", data=asked)).json()
             return {"client_id": answer["client_id"], "client_secret": answer["client_secret"]}
 
         return Registration(**await session.step("register", call, safe_to_repeat=True))
@@ -177,6 +178,14 @@ class Mastodon(Adapter[MastodonBlock]):
     def calls(self, draft: StatusDraft) -> Mapping[str, int]:
         """A create, and an upload for each file."""
         return {"status": 1, **({"media": len(draft.media)} if draft.media else {})}
+
+
+async def _instance(session: Session) -> dict[str, Any]:
+    """`GET /api/v2/instance`, or `GET /api/v1/instance` of a server that has no other."""
+    try:
+        return dict((await session.http.get("/api/v2/instance")).json())
+    except Rejected:
+        return dict((await session.http.get("/api/v1/instance")).json())
 
 
 async def _upload(session: Session, media: Media) -> dict[str, Any]:
@@ -193,9 +202,11 @@ async def _is_ready(session: Session, media_id: str) -> bool:
 
 
 async def _pages(session: Session, path: str) -> AsyncIterator[list[dict[str, Any]]]:
-    """Page after page of a list; where the server gives no link to the next, behind the last of this one."""
+    """Page after page of a list, by the server's link or behind the last of this one; some give all of it each time."""
     params = {"limit": "40", "exclude_reblogs": "true"}
     while page := (answer := await session.http.get(path, params=params)).json():
+        if page[-1]["id"] == params.get("max_id"):
+            return
         yield page
         following = answer.links.get("next", {}).get("url")
         params |= httpx.URL(following).params if following else {"max_id": page[-1]["id"]}

@@ -12,6 +12,7 @@ LEAST_CUT = 20
 
 _BREAK = re.compile(r"<br ?/?>|</p>", re.IGNORECASE)
 _TAG = re.compile(r"<[^>]*>")
+_MARKS = re.compile(r"!\[[^]]*\]\([^)]*\)|\]\([^)]*\)|</?[a-zA-Z][^>:]*>|(?<!\S)\d+[.)](?!\S)|[!-/:-@[-`{-~\s]")
 _MENTION = re.compile(r"(?<![\w@/])@(\w+(?:[\w.-]*\w)?)@[\w-]+(?:\.[\w-]+)+")
 
 
@@ -27,17 +28,17 @@ def warning_counted(spoiler: str, own: bool) -> str:
 
 
 def plain(text: str) -> str:
-    """A text without what servers change of it: white space, and the servers of those it mentions."""
-    return " ".join(_MENTION.sub(r"@\1", text).split())
+    """A text without what servers change of it: white space, entities, and the servers of those it mentions."""
+    return " ".join(_MENTION.sub(r"@\1", html.unescape(text)).split())
 
 
 def read(content: str) -> str:
     """The plain text of a status's HTML."""
-    return plain(html.unescape(html.unescape(_TAG.sub("", _BREAK.sub("\n", content)))))
+    return plain(html.unescape(_TAG.sub("", _BREAK.sub("\n", content))))
 
 
 def likeness(sent: str, found: str) -> bool | None:
-    """Whether a text that was found is the one that was sent: True exactly, False as its beginning, None not."""
-    if found == sent:
-        return True
-    return False if len(found) >= LEAST_CUT and sent.startswith(found) else None
+    """Whether a found text is the sent one: True exactly, False as its beginning or without Markdown, None not."""
+    cut = len(found) >= LEAST_CUT and sent.startswith(found)
+    like = cut or _MARKS.sub("", found) == _MARKS.sub("", sent) != ""
+    return found == sent or (False if like else None)

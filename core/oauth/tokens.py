@@ -69,11 +69,14 @@ class TokenEndpoint:
         return await self._ask({"grant_type": "refresh_token", "refresh_token": refresh_token}, [refresh_token])
 
     async def knows_us(self) -> bool:
-        """Whether the app is still registered (RFC 6749 §4.4). Raises like `refresh` where nobody knows."""
+        """Whether the app is still registered (RFC 6749 §4.4). Raises like `refresh` where nobody knows.
+
+        A platform that gives no tokens for that says so only to an app that it knows (§5.2).
+        """
         try:
             await self._ask({"grant_type": "client_credentials"}, [])
-        except (Rejected, NotAuthorized):
-            return False
+        except (Rejected, NotAuthorized) as error:
+            return error.platform_code == "unauthorized_client"
         return True
 
     async def _ask(self, form: dict[str, str], secrets: list[str]) -> Tokens:

@@ -18,7 +18,7 @@ from adapters.mastodon.adapter import Mastodon
 from adapters.mastodon.instance import facts_of, honours_keys, limits_by
 from adapters.mastodon.sandbox import MastodonSandbox
 from adapters.mastodon.sandbox.things import written
-from adapters.mastodon.words import read
+from adapters.mastodon.words import likeness, plain, read
 from core.accounts.introduction import introduce
 from core.counting import count
 from core.errors import InvalidPost
@@ -106,6 +106,33 @@ def test_a_status_is_read_as_it_was_written(text: str) -> None:
     assert read(written(text)) == " ".join(text.replace("@far.example", "").split())
 
 
+@pytest.mark.parametrize(
+    "text", ["https://example.com/?a=1&region=eu", "say &amp; done", "&amp;lt;b", "a <b>c", "AT&T"]
+)
+def test_what_looks_like_an_entity_is_found_again(text: str) -> None:
+    assert likeness(plain(text), read(written(text))) is True
+
+
+@pytest.mark.parametrize(
+    ("sent", "found"),
+    [
+        ("# **Some** _marks_", "<h1><strong>Some</strong> <em>marks</em></h1>"),
+        ("1. one\n2. two", "<ol>\n<li>one</li>\n<li>two</li>\n</ol>"),
+        ("see [here](https://example.com/)", '<p>see <a href="https://example.com/">here</a></p>'),
+        ("a ![blue](https://example.com/b.png)", '<p>a <img alt="blue" src="https://example.com/b.png" /></p>'),
+        ("<b>bold</b>", "<p><b>bold</b></p>"),
+        ("a\\*b 🎉", "<p>a*b 🎉</p>"),
+    ],
+)
+def test_a_text_that_was_taken_for_markdown_is_alike(sent: str, found: str) -> None:
+    assert likeness(plain(sent), read(found)) is False
+
+
+@pytest.mark.parametrize(("sent", "found"), [("!!!", "<p>?</p>"), ("Post 1", "<p>Post 2</p>"), ("का", "<p>कि</p>")])
+def test_another_text_is_not_alike(sent: str, found: str) -> None:
+    assert likeness(plain(sent), read(found)) is None
+
+
 async def test_a_status_has_its_warning_link_language_and_picture(pool: Pool, tmp_path: Path) -> None:
     async with world(pool, tmp_path, sandbox()) as here:
         status = await sent(
@@ -169,7 +196,7 @@ async def test_an_unclear_create_is_sent_again_or_looked_up(pool: Pool, tmp_path
     async with world(pool, tmp_path, sandbox(way)) as here:
         for number, fault in enumerate(("reset_after", "error_after", "garbage"), start=1):
             await here.fault("POST /api/v1/statuses", fault, times=1, status=500)
-            text = f"{fault} @ann@far.example, see {LINK}\n\nand more"
+            text = f"{fault} @ann@far.example, see {LINK}?a=1&region=eu\n\nand more"
             assert await sent(here, text=text, uploadIds=[await here.upload()])
             assert len(statuses(here)) == number
             calls = [call.path for call in here.sandbox.log.calls() if call.method == "POST"]
