@@ -56,7 +56,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
         found = {}
         for tag in re.findall(r"<input [^>]*>", self.text):
             attributes = dict(re.findall(r'(\w+)="([^"]*)"', tag))
-            found[attributes["name"]] = html.unescape(attributes.get("value", ""))
+            found[attributes.get("name", "")] = html.unescape(attributes.get("value", ""))
         return found
 
 
