@@ -100,8 +100,11 @@ class Aftercare(Ability):
     """What may be done with a post that is live. One that is gone is refused with the platform's status 404.
 
     `editable` are the fields of the block that can be changed, by their names on the wire; `gone` our codes for a post
-    that is not there, where the platform says 404 of its channel as well.
+    that is not there, where the platform says 404 of its channel as well; `noun` what the wire format calls a post of
+    this platform in its addresses (`/misc/<platform>/<noun>`), where it has such.
     """
+
+    noun: ClassVar[str] = ""
 
     editable: ClassVar[tuple[str, ...]] = ()
     gone: ClassVar[frozenset[str]] = frozenset()

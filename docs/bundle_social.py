@@ -19,8 +19,9 @@ publishing:
 """
 
 TAIL = """\
-What answers 501 says why in the answer as well, in the manner of every other error. What is not there answers 404.
-Fingerpost has more calls than these; its own page `/reference` lists all.
+What answers 501 says why in the answer as well, in the manner of every other error. Calls of the vendor's that have
+nothing to do with publishing are not there, and answer 404. Fingerpost has more calls than these; its own page
+`/reference` lists all.
 
 The answers fit the types of the package. `appGetHealth` tells of all platforms that the package knows: one for which no
 adapter is installed is in an `outage`, with a note that says so. `GET /api/v1/platforms` lists those that are served.

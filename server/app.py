@@ -77,6 +77,7 @@ from server.entity_tags import Tagged
 from server.events import EventController
 from server.health import Pulse, api_health, health
 from server.keys import KeyController
+from server.live_posts import live_posts
 from server.media import media_routes
 from server.metrics import metrics
 from server.not_offered import not_offered
@@ -145,10 +146,10 @@ CONTROLLERS = (
 """Everything under `/api/v1`, noun by noun; and the pages for end users."""
 
 
-def _handlers() -> list[ControllerRouterHandler]:
+def _handlers(registry: Registry) -> list[ControllerRouterHandler]:
     """Everything that answers."""
     loose = [platforms, platform_of, health, api_health, metrics]
-    return [*CONTROLLERS, *not_offered(), *media_routes(), *loose]
+    return [*CONTROLLERS, *not_offered(), *live_posts(registry), *media_routes(), *loose]
 
 
 def create_app(settings: Settings, registry: Registry) -> Litestar:
@@ -168,7 +169,7 @@ def create_app(settings: Settings, registry: Registry) -> Litestar:
             yield
 
     app = Litestar(
-        route_handlers=_handlers(),
+        route_handlers=_handlers(registry),
         lifespan=[lifespan],
         dependencies={name: Provide(_room(name), sync_to_thread=False) for name in ROOMS},
         middleware=[

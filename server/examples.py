@@ -5,10 +5,12 @@ from typing import Any
 
 from core.drafting import AnyAdapter
 from core.registry import Registry
+from server.live_posts import removals
 
 TEAM = "0190b3f0-0000-7000-8000-0000000000a1"
 OTHER_TEAM = "0190b3f0-0000-7000-8000-0000000000a2"
 ACCOUNT = "0190b3f0-0000-7000-8000-0000000000a3"
+POST = "0190b3f0-0000-7000-8000-0000000000a5"
 UPLOAD = "0190b3f0-0000-7000-8000-0000000000a4"
 CHANNEL = "1234567890"
 PICTURE = "https://example.com/picture.png"
@@ -35,6 +37,7 @@ def examples(registry: Registry) -> dict[str, Examples]:
             "It is live": {"resolution": "published", "externalId": "179526140726060032"},
             "It is not, and may be tried again": {"resolution": "retry"},
         },
+        **{name: {"By its post": {"teamId": TEAM, "postId": POST}} for name in removals(registry)},
         **_uploads(),
         **_webhooks(),
         **_tenants(),

@@ -27,7 +27,7 @@ _LEAVING = "Accounts are not kept for a while and then deleted here: a disconnec
 _HISTORY = "What was published elsewhere is not imported here yet; GET /api/v1/post/ lists what went out from here."
 
 
-Method = Literal["GET", "POST", "DELETE"]
+Method = Literal["GET", "POST", "PATCH", "DELETE"]
 
 
 class NotOfferedCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,15 +101,17 @@ CALLS = (
     ),
 )
 
-_SCOPES: dict[Method, Scope] = {"GET": "read", "POST": "write", "DELETE": "destructive"}
+_SCOPES: dict[Method, Scope] = {"GET": "read", "POST": "write", "PATCH": "write", "DELETE": "destructive"}
 
 
 def not_offered() -> list[HTTPRouteHandler]:
     """A handler for each of `CALLS`; whatever its path names, there is none of it."""
-    return [_handler(call) for call in CALLS]
+    return [refusing(call) for call in CALLS]
 
 
-def _handler(call: NotOfferedCall) -> HTTPRouteHandler:
+def refusing(call: NotOfferedCall) -> HTTPRouteHandler:
+    """What answers a call that is not offered."""
+
     @route(
         f"/api/v1{call.path}",
         http_method=call.method,

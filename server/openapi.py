@@ -1,5 +1,6 @@
 """The OpenAPI 3.1 document: Litestar's, completed by what we decode ourselves and by what may go wrong."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -38,6 +39,7 @@ from server.events import EventQuery
 from server.examples import Examples, examples
 from server.keys import FirstKeyRequest, KeyRequest
 from server.lines import NDJSON
+from server.live_posts import LiveRequest, removals
 from server.not_offered import REASON
 from server.openapi_files import FAILURES, describe_file
 from server.organization import OrganizationRequest
@@ -56,7 +58,9 @@ from server.webhook_messages import MessageQuery, ResendRequest
 _REFERENCE = "#/components/schemas/{name}"
 _BEARER = "bearer"
 
-_BODIES: dict[str, type[msgspec.Struct]] = {
+Bodies = Mapping[str, type[msgspec.Struct]]
+
+_BODIES: Bodies = {
     "postCreate": PostRequest,
     "postValidate": PostRequest,
     "postCreateBulk": BulkRequest,
@@ -136,7 +140,16 @@ _PARTS: dict[str, dict[str, Any]] = {
 }
 """Bodies that are a part of some platform's block."""
 
-_OUTWARD = ("channel", "section", "deliveryGetP", "deliveryUpdate", "deliveryDelete", "deliverySave", "analyticsGet")
+_OUTWARD = (
+    "channel",
+    "section",
+    "deliveryGetP",
+    "deliveryUpdate",
+    "deliveryDelete",
+    "deliverySave",
+    "analyticsGet",
+    "misc",
+)
 """How the operations begin that call a platform while the client waits."""
 
 _OF_PLATFORMS = {
@@ -186,12 +199,14 @@ def config() -> OpenAPIConfig:
 def complete(app: Litestar, registry: Registry) -> None:
     """Add to the document of an application: bodies, queries, error answers, and a schema for every block."""
     document = app.openapi_schema
-    schemas = _schemas(registry)
+    removing: Bodies = dict.fromkeys(removals(registry), LiveRequest)
+    bodies = {**_BODIES, **removing}
+    schemas = _schemas(registry, bodies)
     document.components.schemas = {**document.components.schemas, **schemas}
     asked, refused, shown = _asked(app), _refused(app), examples(registry)
     for path_item in (document.paths or {}).values():
         for operation in _operations(path_item):
-            _complete(operation, schemas)
+            _complete(operation, schemas, bodies)
             describe_file(operation)
             _show(operation, shown.get(operation.operation_id or "", {}))
             scope = asked[operation.operation_id or ""]
@@ -211,11 +226,11 @@ def _no_page(response: Response[Any]) -> Response[Any]:
     return response
 
 
-def _schemas(registry: Registry) -> dict[str, Any]:
+def _schemas(registry: Registry, bodies: Bodies) -> dict[str, Any]:
     """By name: the bodies of requests, the problem, and the block of every platform."""
     blocks = {platform: adapter.block for platform, adapter in registry.items()}
     lined = [kind for both in _LINES.values() for kind in both]
-    kinds = [*_BODIES.values(), *_QUERIES.values(), *lined, Problem, *dict.fromkeys(blocks.values())]
+    kinds = [*dict.fromkeys(bodies.values()), *_QUERIES.values(), *lined, Problem, *dict.fromkeys(blocks.values())]
     references, schemas = msgspec.json.schema_components(kinds, ref_template=_REFERENCE)
     named = dict(zip(kinds, references, strict=True))
     for adapter in registry.values():
@@ -228,7 +243,7 @@ def _schemas(registry: Registry) -> dict[str, Any]:
     data["additionalProperties"] = False
     platforms = _properties(named[PostRequest], schemas)["socialAccountTypes"]
     platforms["items"] = {"enum": sorted(blocks)}
-    for kind in (*_BODIES.values(), *blocks.values()):
+    for kind in (*bodies.values(), *blocks.values()):
         schemas[kind.__name__]["additionalProperties"] = False
     for whole, name in _CHANGES.values():
         schemas[name] = {**schemas[whole.__name__], "title": name, "description": "The fields that change."}
@@ -246,10 +261,10 @@ def _operations(path_item: PathItem) -> list[Operation]:
     return [operation for operation in found if operation is not None]
 
 
-def _complete(operation: Operation, schemas: dict[str, Any]) -> None:
+def _complete(operation: Operation, schemas: dict[str, Any], bodies: Bodies) -> None:
     name = operation.operation_id or ""
-    if name in _BODIES or name in _CHANGES:
-        body = _CHANGES[name][1] if name in _CHANGES else _BODIES[name].__name__
+    if name in bodies or name in _CHANGES:
+        body = _CHANGES[name][1] if name in _CHANGES else bodies[name].__name__
         reference = Reference(ref=_REFERENCE.format(name=body))
         operation.request_body = _body("application/json", reference, required=name not in _OPTIONAL)
     elif name in _PARTS:

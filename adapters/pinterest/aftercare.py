@@ -30,6 +30,7 @@ class PinCare(Aftercare):
     A Pin that is saved becomes the parent of its copy, by which the copy is found again.
     """
 
+    noun = "pin"
     editable = ("text", "description", "link", "altText", "boardId", "boardName", "boardSectionId")
     gone = frozenset({"pin_not_found"})
 

@@ -26,11 +26,6 @@ from tests.server.cli.test_commands import commands
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 MARK = "Written by `make docs`"
-MISSING = {
-    *("analyticsGetPostAnalytics", "analyticsGetBulkPostAnalytics", "analyticsGetSocialAccountAnalytics"),
-    *("miscPinterestDeletePin", "miscPinterestEditPin"),
-}
-"""Calls of the vendor's that are not there at all, so far."""
 DOCUMENTED = {code for group in GROUPS for code in group.codes}
 
 
@@ -57,12 +52,10 @@ def test_what_the_server_shows_of_the_handbook_is_fresh(written: Path) -> None:
         assert (written / name).read_text(encoding="utf-8") == (ROOT / name).read_text(encoding="utf-8"), name
 
 
-def test_every_call_of_the_vendor_is_served_refused_with_a_reason_or_named_as_missing() -> None:
+def test_every_call_of_the_vendor_is_served_or_refused_with_a_reason() -> None:
     told = statuses(Registry.installed())
     assert len(told) == 58
-    missing = {call.name for call, word in told.items() if word == "not there"}
-    assert missing <= MISSING, "this was there before"
-    assert all(word == "served" or len(word) > 20 or word == "not there" for word in told.values())
+    assert all(word == "served" or len(word) > 20 for word in told.values())
 
 
 def test_no_generated_page_is_left_over(written: Path) -> None:

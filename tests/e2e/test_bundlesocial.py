@@ -163,6 +163,11 @@ def test_uploads_come_in_two_steps_are_listed_and_thrown_away(seen: dict[str, An
     assert seen["daily"]
 
 
+def test_a_pin_is_taken_off_by_its_post_and_none_is_edited(seen: dict[str, Any], client: Client) -> None:
+    assert seen["takenOff"] == [True, 501]
+    assert [pin["title"] for pin in client.live()] == ["New arrival"]
+
+
 def test_figures_are_read_of_the_post_and_of_the_account(seen: dict[str, Any]) -> None:
     assert seen["figures"] == [seen["created"]["id"], seen["pin"]["id"], True]
     assert seen["many"] == [[seen["created"]["id"], 1]]

@@ -104,6 +104,7 @@ def request_for(operation: str, team_id: UUID, account_id: UUID) -> dict[str, An
         "postGetList": {"params": {"teamId": team}},
         "deliveryUpdatePublished": {"json": {"text": "Another title"}},
         "deliverySavePublished": {"json": {"channelId": "4712"}},
+        "miscPinterestDeletePin": {"json": {"teamId": team, "postId": ID}},
         "deliveryResolve": {"json": {"resolution": "retry"}},
         "uploadCreate": {"data": {"teamId": team}, "files": {"file": ("p.png", picture(), "image/png")}},
         "uploadCreateFromUrl": {"json": {"teamId": team, "url": "http://127.0.0.1:9/p.png"}},

@@ -23,6 +23,7 @@ TAKES = (
         "uploadInitLargeUpload",
         "FinalizeLargeUpload",
         "DeleteMany",
+        "DeletePin",
         "EndpointResend",
         "UpdatePublished",
         "SavePublished",

@@ -20,7 +20,7 @@ const watched = (service) =>
     },
   });
 const client = new Bundlesocial(KEY, { BASE });
-for (const name of ['app', 'analytics', 'organization', 'post', 'socialAccount', 'team', 'upload']) {
+for (const name of ['app', 'analytics', 'misc', 'organization', 'post', 'socialAccount', 'team', 'upload']) {
   client[name] = watched(client[name]);
 }
 
@@ -123,15 +123,18 @@ const read = await client.post.postGet({ id: created.id });
 const byKey = await client.post.postGetByReferenceKey({ referenceKey: 'spring/shoes 1' });
 const listed = await client.post.postGetList({ teamId, platforms: ['PINTEREST'], orderBy: 'createdAt', order: 'DESC' });
 
-const deadline = Date.now() + PATIENCE_SECONDS * 1000;
 const statuses = [];
-let post = read;
-while (!['POSTED', 'ERROR'].includes(post.status)) {
-  if (Date.now() > deadline) throw new Error(`the post stays ${post.status}`);
-  await new Promise((resolve) => setTimeout(resolve, 100));
-  post = await client.post.postGet({ id: created.id });
-  if (post.status !== statuses.at(-1)) statuses.push(post.status);
-}
+const ended = async (id) => {
+  const deadline = Date.now() + PATIENCE_SECONDS * 1000;
+  for (;;) {
+    const post = await client.post.postGet({ id });
+    if (post.status !== statuses.at(-1)) statuses.push(post.status);
+    if (['POSTED', 'ERROR'].includes(post.status)) return post;
+    if (Date.now() > deadline) throw new Error(`the post stays ${post.status}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+};
+const post = await ended(created.id);
 
 const { id, permalink } = post.externalData?.PINTEREST ?? {};
 if (post.status !== 'POSTED' || !permalink) throw new Error(`not published: ${JSON.stringify(post)}`);
@@ -201,6 +204,22 @@ const tooLate = await client.post
   .postUpdate({ id: created.id, requestBody: { title: 'Too late' } })
   .catch((error) => error);
 
+const brief = await client.post.postCreate({
+  requestBody: {
+    teamId,
+    title: 'Not for long',
+    postDate: new Date().toISOString(),
+    status: 'SCHEDULED',
+    socialAccountTypes: ['PINTEREST'],
+    data: { PINTEREST: { boardName, text: 'Not for long', uploadIds: [fetched.id] } },
+  },
+});
+await ended(brief.id);
+const takenOff = await client.misc.miscPinterestDeletePin({ requestBody: { teamId, postId: brief.id } });
+const edited = await client.misc
+  .miscPinterestEditPin({ requestBody: { teamId, postId: created.id, title: 'Another' } })
+  .catch((error) => error);
+
 console.log(
   JSON.stringify({
     health: health.status,
@@ -239,6 +258,7 @@ console.log(
     finished: { status: finished.status, title: finished.title, referenceKey: finished.referenceKey },
     tooSoon: { status: tooSoon.status, codes: tooSoon.body?.issues.map(({ code }) => code) },
     tooLate: { status: tooLate.status, message: tooLate.body?.message },
+    takenOff: [takenOff.success, edited.status],
     called: [...called],
     answers,
   }),

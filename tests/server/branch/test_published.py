@@ -64,6 +64,31 @@ def test_it_is_deleted_once_however_often_that_is_asked(client: httpx.Client, br
         assert (request.status_code, request.json()["code"]) == (409, "published_removed")
 
 
+def test_the_vendors_call_deletes_what_is_live_of_a_post(client: httpx.Client, branch: Branch) -> None:
+    live = branch.live()
+    which = {"teamId": str(branch.house.owner.team_id), "postId": str(live["post"])}
+    for _ in range(2):
+        answer = client.request("DELETE", "/api/v1/misc/pinterest/pin", json=which)
+        assert (answer.status_code, answer.json()) == (200, {"success": True})
+    assert len(branch.calls("DELETE", "/v5/pins/")) == 1
+    assert events(branch, live) == ["delivery.removed"]
+    assert client.patch("/api/v1/misc/pinterest/pin", json=which | {"title": "New"}).status_code == 501
+
+
+def test_the_vendors_call_finds_no_post_of_another_team_nor_a_strangers(client: httpx.Client, branch: Branch) -> None:
+    live, path = branch.live(), "/api/v1/misc/pinterest/pin"
+    other = client.post("/api/v1/team", json={"name": "other"}).json()["id"]
+    which = {"teamId": str(branch.house.owner.team_id), "postId": str(live["post"])}
+    assert client.request("DELETE", path, json=which | {"teamId": other}).status_code == 404
+    with branch.house.client(branch.house.stranger.secret) as stranger:
+        assert stranger.request("DELETE", path, json=which).status_code == 404
+        mine = which | {"teamId": str(branch.house.stranger.team_id)}
+        assert stranger.request("DELETE", path, json=mine).status_code == 404
+    assert client.request("DELETE", path, json=which | {"postId": "x"}).status_code == 404
+    assert not branch.calls("DELETE", "/v5/pins/")
+    assert client.request("DELETE", path, json={"postId": 1}).status_code == 400
+
+
 def test_what_others_have_deleted_is_told_and_remembered(client: httpx.Client, branch: Branch) -> None:
     first, second = branch.live(), branch.live()
     for live in (first, second):
