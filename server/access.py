@@ -25,6 +25,7 @@ class AccessLog:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._logger = structlog.get_logger()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -39,11 +40,12 @@ class AccessLog:
                 message["headers"] = [*message["headers"], (HEADER.encode(), request_id.encode())]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, marked)
-            finally:
-                self._log(scope, status, elapsed() - start)
+        # Each request has a task of its own, and with it a context that nobody reads afterwards.
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, receive, marked)
+        finally:
+            self._log(scope, status, elapsed() - start)
 
     def _log(self, scope: Scope, status: int, seconds: float) -> None:
         known: dict[str, Any] = {}
@@ -52,7 +54,7 @@ class AccessLog:
             known["key"] = str(caller.key_id)
         if isinstance(caller, Caller):
             known["organization"] = str(caller.organization_id)
-        structlog.get_logger().info(
+        self._logger.info(
             "request",
             method=scope.get("method"),
             path=_SECRET_PATH.sub(r"\1…", scope["path"]),

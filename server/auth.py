@@ -22,6 +22,8 @@ ACCESS = "access"
 HEADERS = ("x-api-key", "x-access-key")
 """The headers that hold a key as it is; `Authorization: Bearer` (RFC 6750) is the third way."""
 
+_SPELLED = frozenset({*(name.encode() for name in HEADERS), b"authorization"})
+
 _WHERE = "Send it in the header `x-api-key`, in `x-access-key`, or as `Authorization: Bearer <key>`."
 
 Narrowest = Literal["organization", "team", "accounts"]
@@ -96,8 +98,11 @@ _NEEDS: dict[Narrowest, str] = {
 
 
 def _secret(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
-    for name in HEADERS:
-        if secret := connection.headers.get(name, "").strip():
-            return secret
-    scheme, _, secret = connection.headers.get("authorization", "").partition(" ")
-    return secret.strip() or None if scheme.lower() == "bearer" else None
+    headers: list[tuple[bytes, bytes]] = [*connection.scope["headers"]]
+    # Of a header that comes twice the first counts.
+    sent = {name: value.strip() for name, value in reversed(headers) if name in _SPELLED}
+    for spelled in HEADERS:
+        if secret := sent.get(spelled.encode()):
+            return secret.decode("latin-1")
+    scheme, _, bearer = sent.get(b"authorization", b"").partition(b" ")
+    return bearer.strip().decode("latin-1") or None if scheme.lower() == b"bearer" else None

@@ -3,7 +3,6 @@
 from uuid import uuid4
 
 import structlog
-from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -60,12 +59,11 @@ class CallerLimit(ASGIMiddleware):
                 after=delay,
                 headers=_headers(reading),
             )
+        headers = [(name.lower().encode(), value.encode()) for name, value in _headers(reading).items()]
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableScopeHeaders.from_message(message)
-                for name, value in _headers(reading).items():
-                    headers[name] = value
+                message["headers"] = [*message["headers"], *headers]
             await send(message)
 
         await next_app(scope, receive, told)
