@@ -20,6 +20,8 @@ def names(adapter: Adapter[Any]) -> Iterator[str | None]:
     yield _unless("api" in adapter.hosts, "hosts has no `api`")
     for name, url in adapter.hosts.items():
         yield _unless(re.fullmatch(r"https?://[^/\s]+(/\S*[^/\s])?", url), f"host {name} is {url!r}, no base URL")
+    noun = adapter.aftercare.noun if adapter.aftercare is not None else ""
+    yield _unless(re.fullmatch(r"[a-z]*", noun), f"its aftercare's noun is {noun!r}, no word in small letters")
     yield _unless(inspect.type_info(adapter.block) is not None, "block is no Struct")
 
 

@@ -10,7 +10,7 @@ from adapters.echo import Echo, EchoBlock
 from core.connect import Field, Form, OAuth
 from core.describe import describe
 from core.registry import Registry
-from fingerpost import Adapter, Profile, Published, Session, hookimpl
+from fingerpost import Adapter, Aftercare, Profile, Published, Session, hookimpl
 
 
 def plugin(adapters: Any) -> ModuleType:
@@ -85,6 +85,17 @@ def test_a_declaration_that_makes_no_sense_is_named_and_not_served() -> None:
     assert list(registry) == ["ECHO"]
     assert registry.broken["lost"].startswith("TypeError: Lost: hosts has no `api`; host web is 'nowhere', no base URL")
     assert "certainty is 'sometimes', none of key" in registry.broken["lost"]
+
+
+def test_a_word_for_a_post_that_fits_into_no_address_is_named() -> None:
+    class Care(Aftercare):
+        noun = "{pin}/x"
+
+    class Odd(Echo):
+        platform = "ODD"
+        aftercare = Care()
+
+    assert "noun is '{pin}/x'" in Registry({"odd": plugin([Odd()])}).broken["odd"]
 
 
 def test_every_rule_has_words_and_a_platform_s_name() -> None:
