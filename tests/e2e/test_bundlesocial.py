@@ -52,6 +52,9 @@ def seen(program: Path, client: Client) -> dict[str, Any]:
         **{name: str(picture) for name, picture in pictures.items()},
         "PICTURE_URL": f"{client.sandbox['url']}/_sandbox/picture.png",
     }
+    refused = {"status": 400, "body": {"code": 1, "message": "It will not do"}, "match": {"json": {"title": "Doomed"}}}
+    fault = {"on": "POST /v5/pins", "fault": "error", **refused}
+    httpx.post(f"{client.sandbox['url']}/_sandbox/faults", json=fault, trust_env=False).raise_for_status()
     answer: dict[str, Any] = answer_of(program, surroundings)
     return answer
 
@@ -107,9 +110,9 @@ def test_a_draft_is_found_finished_and_scheduled_and_what_is_live_is_not_changed
 
 def test_the_answers_are_what_the_packages_types_say(program: Path, seen: dict[str, Any]) -> None:
     lines = ["declare function fits<T>(): <U extends T>(answer: U) => void;"]
-    for name, answer in seen["answers"].items():
+    for name, answers in seen["answers"].items():
         lines.append(f"import type {{ {name}Response }} from 'bundlesocial';")
-        lines.append(f"fits<{name}Response>()({json.dumps(answer)});")
+        lines += [f"fits<{name}Response>()({answer});" for answer in dict.fromkeys(map(json.dumps, answers))]
     compiles(program, "\n".join(lines))
 
 
@@ -161,6 +164,14 @@ def test_uploads_come_in_two_steps_are_listed_and_thrown_away(seen: dict[str, An
     assert seen["thrown"] == [True, [True]]
     assert seen["usages"][0] == ["number", 2**53 - 1]
     assert seen["daily"]
+
+
+def test_a_post_that_is_refused_says_why_in_the_packages_shape(seen: dict[str, Any]) -> None:
+    failed = seen["failed"]
+    assert (failed["status"], failed["httpStatus"]) == ("ERROR", 400)
+    assert (failed["isTransient"], failed["retryability"]) == (False, "non_retryable")
+    assert failed["userFacingMessage"].startswith("It will not do. ")
+    assert seen["retried"] == ["RETRYING", "ERROR"]
 
 
 def test_a_pin_is_taken_off_by_its_post_and_none_is_edited(seen: dict[str, Any], client: Client) -> None:

@@ -7,7 +7,7 @@ const { BASE, KEY, TEAM_ID: teamId, BOARD_NAME: boardName, PICTURE, SECOND, THIR
 const DUE_IN_SECONDS = 4;
 const PATIENCE_SECONDS = 60;
 
-// What each call answered, under the name that the package's types give it.
+// What each call answered, each time, under the name that the package's types give it.
 const answers = {};
 const called = new Set();
 const watched = (service) =>
@@ -15,7 +15,7 @@ const watched = (service) =>
     get: (calls, name) => async (request) => {
       called.add(name);
       const answer = await calls[name](request);
-      answers[name[0].toUpperCase() + name.slice(1)] = answer;
+      (answers[name[0].toUpperCase() + name.slice(1)] ??= []).push(answer);
       return answer;
     },
   });
@@ -123,8 +123,7 @@ const read = await client.post.postGet({ id: created.id });
 const byKey = await client.post.postGetByReferenceKey({ referenceKey: 'spring/shoes 1' });
 const listed = await client.post.postGetList({ teamId, platforms: ['PINTEREST'], orderBy: 'createdAt', order: 'DESC' });
 
-const statuses = [];
-const ended = async (id) => {
+const ended = async (id, statuses = []) => {
   const deadline = Date.now() + PATIENCE_SECONDS * 1000;
   for (;;) {
     const post = await client.post.postGet({ id });
@@ -134,7 +133,8 @@ const ended = async (id) => {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 };
-const post = await ended(created.id);
+const statuses = [];
+const post = await ended(created.id, statuses);
 
 const { id, permalink } = post.externalData?.PINTEREST ?? {};
 if (post.status !== 'POSTED' || !permalink) throw new Error(`not published: ${JSON.stringify(post)}`);
@@ -215,6 +215,19 @@ const brief = await client.post.postCreate({
   },
 });
 await ended(brief.id);
+const doomed = await client.post.postCreate({
+  requestBody: {
+    teamId,
+    title: 'Doomed',
+    postDate: new Date().toISOString(),
+    status: 'SCHEDULED',
+    socialAccountTypes: ['PINTEREST'],
+    data: { PINTEREST: { boardName, text: 'Doomed', uploadIds: [fetched.id] } },
+  },
+});
+const failed = await ended(doomed.id);
+const retried = await client.post.postRetry({ id: doomed.id });
+const failedAgain = await ended(doomed.id);
 const takenOff = await client.misc.miscPinterestDeletePin({ requestBody: { teamId, postId: brief.id } });
 const edited = await client.misc
   .miscPinterestEditPin({ requestBody: { teamId, postId: created.id, title: 'Another' } })
@@ -258,6 +271,8 @@ console.log(
     finished: { status: finished.status, title: finished.title, referenceKey: finished.referenceKey },
     tooSoon: { status: tooSoon.status, codes: tooSoon.body?.issues.map(({ code }) => code) },
     tooLate: { status: tooLate.status, message: tooLate.body?.message },
+    failed: { status: failed.status, ...failed.errorsVerbose.PINTEREST },
+    retried: [retried.status, failedAgain.status],
     takenOff: [takenOff.success, edited.status],
     called: [...called],
     answers,
