@@ -281,11 +281,18 @@ def _show(operation: Operation, bodies: Examples) -> None:
     """Put examples on what an operation takes."""
     if bodies:
         assert isinstance(operation.request_body, RequestBody)
-        body = operation.request_body.content["application/json"]
-        body.examples = {
-            f"example-{number}": Example(summary=summary, value=value)
-            for number, (summary, value) in enumerate(bodies.items(), 1)
-        }
+        content = operation.request_body.content
+        content["application/json"].examples = _numbered(bodies)
+        if NDJSON in content:
+            items = [item for body in bodies.values() for item in body["items"]]
+            content[NDJSON].examples = _numbered({f"Line {n}": item for n, item in enumerate(items, 1)})
+
+
+def _numbered(bodies: Examples) -> dict[str, Example | Reference]:
+    return {
+        f"example-{number}": Example(summary=summary, value=value)
+        for number, (summary, value) in enumerate(bodies.items(), 1)
+    }
 
 
 def _take_lines(operation: Operation, taken: type[msgspec.Struct], answered: type[msgspec.Struct]) -> None:

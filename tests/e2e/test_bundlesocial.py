@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from adapters.vocabulary import BUNDLE_SOCIAL
+from core.describe import describe
 from core.registry import Registry
 from docs.bundle_social import statuses
 from tests.e2e.node import answer_of, compiles, installed
@@ -123,6 +124,18 @@ def test_the_vocabulary_is_the_packages_own(program: Path) -> None:
     lines = ["import type { AppGetHealthResponse, PostCreateData } from 'bundlesocial';"]
     lines += ["type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;"]
     lines += [f"const same{at}: Same<{type}, {names}> = true;" for at, type in enumerate(told)]
+    compiles(program, "\n".join(lines))
+
+
+def test_every_field_of_the_packages_blocks_is_known(program: Path) -> None:
+    """One that is of no use here is known too, and told as a warning."""
+    lines = ["import type { PostCreateData } from 'bundlesocial';"]
+    lines += ["type Blocks = NonNullable<PostCreateData['requestBody']>['data'];"]
+    lines += ["type Known<A, B> = [A] extends [B] ? true : false;"]
+    for platform, adapter in Registry.installed().items():
+        if platform in BUNDLE_SOCIAL:
+            fields = " | ".join(f"'{field}'" for field in describe(adapter).fields)
+            lines += [f"const of{platform}: Known<keyof NonNullable<Blocks['{platform}']>, {fields}> = true;"]
     compiles(program, "\n".join(lines))
 
 

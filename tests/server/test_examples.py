@@ -15,6 +15,7 @@ from core.registry import Registry
 from core.tenants.tenants import Tenants
 from core.vault import Vault
 from server.examples import ACCOUNT, CHANNEL, OTHER_TEAM, TEAM, examples
+from server.lines import NDJSON
 from tests.server.conftest import House
 from tests.server.routes import all_routes
 from tests.server.test_openapi import check, operations
@@ -88,8 +89,8 @@ def sent(house: House, client: httpx.Client, operation: str, value: Any) -> http
 
 def test_every_body_has_an_example_that_fits_its_schema(document: dict[str, Any]) -> None:
     for name, operation in operations(document).items():
-        body = operation.get("requestBody", {}).get("content", {}).get("application/json")
-        if body is not None:
+        content = operation.get("requestBody", {}).get("content", {})
+        for body in (content[kind] for kind in ("application/json", NDJSON) if kind in content):
             assert body["examples"], name
             for example in body["examples"].values():
                 if "$ref" in body["schema"]:
