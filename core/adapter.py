@@ -14,6 +14,7 @@ import msgspec
 from core.abilities import Aftercare, Insights, Places
 from core.answers import quota_left
 from core.connect import Form, OAuth, Registration, ServerOAuth, Tokens
+from core.credentials import TOKEN_IN_PATH
 from core.errors import BrokenAdapter, PublishError
 from core.limits import Limits, Quota, Remaining, category_of
 from core.post import Account, Block, Channel, Draft
@@ -22,9 +23,6 @@ from core.rules import Rule
 from core.session import Session
 
 B = TypeVar("B", bound=Block)
-
-TOKEN_IN_PATH = b"%7Btoken%7D"
-"""How `{token}` stands in the path of a request."""
 
 Certainty = Literal["key", "two-phase", "read-back", "none"]
 """How a platform lets us be sure that a post went out; see `Adapter`."""
@@ -103,7 +101,7 @@ class Adapter(ABC, Generic[B]):
     `quotas` are what the platform allows; `tiers` are others by the name of an app's access tier, which a setting
     `FINGERPOST_<PLATFORM>_TIER` chooses. An adapter that has any names the category of each call to the API host in
     `operations`, by method and path: `{"POST /v5/pins": "org_write", "GET /v5/*": "org_read"}`, the first that
-    fits counting.
+    fits counting; `*` is any text, `{token}` the token in a path. A call that none fits is not made.
 
     `rate_headers` is how the names of the headers begin in which answers tell the calls that are left, such as
     `x-ratelimit` for `X-RateLimit-Remaining` and `X-RateLimit-Reset`; they are about the narrowest quota of the call's

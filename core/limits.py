@@ -119,8 +119,9 @@ class Remaining(msgspec.Struct, frozen=True, kw_only=True):
 
 @lru_cache(maxsize=4096)
 def category_of(operations: tuple[tuple[str, str], ...], method: str, path: str) -> str | None:
-    """The category of a call, by the first declared operation that fits."""
-    return next((category for operation, category in operations if fnmatchcase(f"{method} {path}", operation)), None)
+    """The category of a call, by the first declared operation that fits; `{token}` there is any token."""
+    call = f"{method} {path}"
+    return next((name for operation, name in operations if fnmatchcase(call, operation.replace("{token}", "*"))), None)
 
 
 def shared(quotas: Sequence[Quota], share: float) -> tuple[Quota, ...]:

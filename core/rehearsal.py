@@ -15,8 +15,9 @@ from urllib.parse import parse_qsl
 import httpx
 import msgspec
 
-from core.adapter import TOKEN_IN_PATH, Adapter, Pending
+from core.adapter import Adapter, Pending
 from core.clock import Deadline
+from core.credentials import TOKEN_IN_PATH
 from core.errors import BrokenAdapter, FingerpostError
 from core.ids import new_id
 from core.media.formats import EXTENSIONS
@@ -154,7 +155,8 @@ class _Recorder(httpx.AsyncBaseTransport):
         told = {name: self._worded(value) for name, value in request.headers.items() if name not in _UNTOLD}
         body = self._body(content, request.headers.get("content-type", ""))
         self.requests.append(Recorded(method=request.method, url=self._worded(url), headers=told, body=body))
-        operation = f"{request.method} {url.partition('?')[0].removeprefix(self._api)}"
+        path = url.partition("?")[0].removeprefix(self._api).replace(TOKEN_IN_PATH.decode(), "{token}")
+        operation = f"{request.method} {path}"
         for pattern, answer in self._answers.items():
             if fnmatchcase(operation, pattern):
                 return httpx.Response(200, json=answer, request=request)

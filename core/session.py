@@ -12,6 +12,7 @@ import httpx
 
 from core.answers import by_status, redacted
 from core.clock import Deadline
+from core.credentials import authorized
 from core.errors import (
     BrokenAdapter,
     FingerpostError,
@@ -161,7 +162,7 @@ class Session:
         self._open_file = open_file
         self._request_seconds = request_seconds
         self._answer = ""
-        self._secrets = [token]
+        self._secrets = dict.fromkeys([token])
         self._writing = False
         self._deadline: Deadline | None = None
         self.http = self._client(transport, self._on_request, hosts["api"])
@@ -266,7 +267,7 @@ class Session:
 
     def conceal(self, *secrets: str) -> None:
         """Never store or show these words, which the platform gave for this attempt alone."""
-        self._secrets += secrets
+        self._secrets |= dict.fromkeys(secrets)
 
     async def save(self) -> None:
         """Commit the answers that are not yet written down, so that a later attempt goes on behind them."""
@@ -299,9 +300,8 @@ class Session:
         )
 
     async def _on_request(self, request: httpx.Request) -> None:
-        # Without a token an account is only being connected.
-        if self._token and self._is_api(request.url):
-            self._platform.authorize(request, self._token)
+        if self._token and self._is_api(request.url):  # Without a token an account is only being connected.
+            self.conceal(*authorized(self._platform.authorize, request, self._token))
 
     def _is_api(self, url: httpx.URL) -> bool:
         return _origin(url) == _origin(self._api)

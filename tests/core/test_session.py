@@ -209,3 +209,30 @@ async def test_an_answer_is_kept_without_the_token(
     await using.http.get("/me")
     assert using.answer_status == 200
     assert using.answer_text == '{"name": "[redacted]"}'
+
+
+class InParts(Echo):
+    """Its token is made of two, of which one alone is sent."""
+
+    def authorize(self, request: httpx.Request, token: str) -> None:
+        super().authorize(request, token.partition(" ")[2])
+
+
+@pytest.mark.parametrize("path", ["/me", "/bot{token}/me", "/{token}?in=path"])
+async def test_what_was_sent_of_a_token_is_not_shown_either(path: str) -> None:
+    echo = httpx.MockTransport(lambda request: httpx.Response(200, text=f"{request.url} {dict(request.headers)}"))
+    using = Session(
+        InParts(),
+        account=Account(id="a", platform="ECHO", username="u", external_user="u"),
+        token="who s3cret:token",
+        hosts={"api": "http://echo.test"},
+        key="k",
+        transport=echo,
+        journal=Notebook(),
+        steps={},
+        open_file=no_file,
+    )
+    await using.http.get(path)
+    assert "[redacted]" in (using.answer_text or "")
+    assert "s3cret" not in (using.answer_text or "")
+    assert using.redacted("s3cret:token of who") == "[redacted] of who"
