@@ -131,7 +131,8 @@ def schema(adapter: Adapter[Any]) -> dict[str, Any]:
 
     JSON Schema counts code points alone. What a text is bounded by otherwise stands in `x-text-limits`, as
     `TextLimit` has it, and in `maxLength` as far as it follows. Where the bounds depend on the account, those of an
-    account of which nothing is known stand in `x-text-limits` alone. That no text may hold U+0000 is not said.
+    account of which nothing is known stand in `x-text-limits` alone, and so do bounds on what is made of a text. That
+    no text may hold U+0000 is not said.
     """
     (_, components) = msgspec.json.schema_components([adapter.block], ref_template="#/$defs/{name}")
     definition: dict[str, Any] = components.pop(adapter.block.__name__)
@@ -144,21 +145,22 @@ def schema(adapter: Adapter[Any]) -> dict[str, Any]:
 def bound(adapter: Adapter[Any], definition: dict[str, Any]) -> None:
     """Put the limits of texts and of the number of files on the schema of an adapter's block."""
     fixed = type(adapter).limits_of is Adapter.limits_of
+    bare = type(adapter).text_of is Adapter.text_of
     for name, declared in definition["properties"].items():
         if limits := adapter.limits.of_text(name):
-            _bound(declared, limits, fixed=fixed)
+            _bound(declared, limits, follows=fixed and bare)
     for name in ("uploadIds", "mediaUrls") if fixed else ():
         for files in (kind for kind in _kinds(definition["properties"][name]) if kind.get("type") == "array"):
             files["maxItems"] = adapter.limits.media.count[1]
 
 
-def _bound(declared: dict[str, Any], limits: tuple[TextLimit, ...], *, fixed: bool) -> None:
-    """Put the limits of a text, or of each text of a list, on its schema; those that are `fixed` are of any account."""
+def _bound(declared: dict[str, Any], limits: tuple[TextLimit, ...], *, follows: bool) -> None:
+    """Put the limits of a text, or of each text of a list, on its schema; with `follows` they bound what it has."""
     kinds = [kind.get("items", kind) for kind in _kinds(declared)]
     for text in (kind for kind in kinds if kind.get("type") == "string"):
         text["x-text-limits"] = [{"counter": each.counter, "most": each.most, "url": each.url} for each in limits]
         # Each code point counts at least one of these.
-        longest = [each.most for each in limits if fixed and each.counter in ("chars", "utf16", "bytes")]
+        longest = [each.most for each in limits if follows and each.counter in ("chars", "utf16", "bytes")]
         if longest:
             text["maxLength"] = min(*longest, text.get("maxLength", longest[0]))
 
