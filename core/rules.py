@@ -84,6 +84,10 @@ def names_channel(id: str, field: str, *, stranger: str = "1") -> Callable[[Any,
         if account is None or account.channel(getattr(draft.block, adapter.attribute(field))) is not None:
             return True
         there = [f"{channel.id} ({channel.name})" for channel in account.channels if channel.writable]
+        if not there:
+            return (
+                "The account has no channel that it may publish to: make one on the platform, and refresh its channels."
+            )
         return f"Give {field}: {', '.join(there[:20])}."
 
     return holds

@@ -82,6 +82,8 @@ def test_a_channel_is_named_where_there_are_several() -> None:
     (finding,) = made({"text": "Hi"}, several).findings
     assert (finding.code, finding.path) == ("megaphone.room", ("data", "MEGAPHONE", "roomId"))
     assert finding.message == "Give roomId: 7 (Room 7), 8 (Room 8)."
+    (none,) = made({"text": "Hi"}, account("9", closed=("9",))).findings
+    assert none.message.startswith("The account has no channel that it may publish to")
     assert codes(made({"text": "Hi", "roomId": "8"}, several)) == set()
     assert codes(made({"text": "Hi", "roomId": "9"}, several)) == {"megaphone.room"}
 
