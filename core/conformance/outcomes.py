@@ -3,13 +3,15 @@
 import itertools
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 
 from core.answers import UNREADABLE
 from core.conformance.declaration import Tried
 from core.conformance.subject import NotExamined, Subject
-from core.conformance.trial import Delivery, Ending, Trial, raised, trial
+from core.conformance.trial import Counted, Delivery, Ending, Trial, raised, trial
+from core.credentials import authorized
 from core.errors import (
     FingerpostError,
     NotAuthorized,
@@ -48,6 +50,7 @@ async def publishes(subject: Subject) -> AsyncIterator[Tried]:
     """Its own examples go out, under an id that the platform knows; the account has a name and its channels."""
     for number in range(len(list(subject.blocks()))):
         async with trial(subject) as here:
+            here.passage = Counted(here.adapter) if here.adapter.quotas else None
             ending = await Delivery(here, here.draft(here.blocks()[number]), "key").to_the_end()
             if ending.published is None:
                 yield f"its example does not go out: {_words(ending)}"
@@ -59,7 +62,9 @@ async def publishes(subject: Subject) -> AsyncIterator[Tried]:
             yield _unless(here.account.username and here.account.external_user, "profile() tells no name or no id")
             channels = [channel.id for channel in here.account.channels]
             yield _unless(len(channels) == len(set(channels)), "channels() tells a channel twice")
-            yield _unless(here.seed.channel_id in (*channels, ""), "channels() does not tell where it publishes to")
+            chosen = here.seed.channel_id
+            words = f"channels() does not tell '{chosen}', the channel of the sandbox's seed(): tell it, or seed ''"
+            yield _unless(chosen in (*channels, ""), words)
 
 
 async def rehearses(subject: Subject) -> AsyncIterator[Tried]:
@@ -67,7 +72,8 @@ async def rehearses(subject: Subject) -> AsyncIterator[Tried]:
     for number in range(len(list(subject.blocks()))):
         async with trial(subject) as here:
             rehearsal = await rehearse(here.adapter, here.draft(here.blocks()[number]), here.hosts)
-            yield _unless(rehearsal.complete, f"a dry run of its example stops: {rehearsal.note}")
+            words = f"a dry run of its example stops: {rehearsal.note} Give the platform's answers in `rehearsal`."
+            yield _unless(rehearsal.complete, words)
             yield _unless(rehearsal.requests, "a dry run of its example sends nothing")
 
 
@@ -147,7 +153,8 @@ def _wrong(error: Exception | None, wanted: tuple[type[Exception], ...], where: 
         return f"{where}: nothing was raised, where {names} should be"
     if isinstance(error, RateLimited) and RateLimited in wanted:
         seconds = error.after.total_seconds()
-        return _unless(seconds == RETRY_AFTER, f"{where}: waits {seconds:g} seconds, where Retry-After says 17")
+        words = f"{where}: waits {seconds:g} seconds, where Retry-After says {RETRY_AFTER}; retry_after() reads it"
+        return _unless(seconds == RETRY_AFTER, words)
     if isinstance(error, wanted):
         return None
     known = "" if isinstance(error, FingerpostError) else ", which nobody classified"
@@ -157,7 +164,13 @@ def _wrong(error: Exception | None, wanted: tuple[type[Exception], ...], where: 
 def _called(here: Trial, nth: int) -> str:
     calls = _publishing(here)
     call = calls[nth - 1] if nth <= len(calls) else None
-    return f"call {nth}" + (f" ({call.method} {call.path.partition('?')[0]})" if call else "")
+    if call is None:
+        return f"call {nth}"
+    secrets = authorized(here.adapter.authorize, httpx.Request("GET", f"{here.url}/{{token}}"), here.seed.access_token)
+    path = unquote(call.path.partition("?")[0])
+    for secret in secrets:
+        path = path.replace(secret, "{token}")
+    return f"call {nth} ({call.method} {path})"
 
 
 def _publishing(here: Trial) -> list[Call]:

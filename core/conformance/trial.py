@@ -1,7 +1,7 @@
 """A trial: an adapter at work against its sandbox, with a journal in memory that can be made to crash."""
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from random import Random
@@ -16,11 +16,13 @@ from core.answers import UNREADABLE
 from core.clock import Deadline
 from core.conformance.specimens import picture
 from core.conformance.subject import NotExamined, Subject
-from core.errors import OutcomeUnknown, RateLimited, Unavailable
+from core.drafting import AnyAdapter
+from core.errors import BrokenAdapter, OutcomeUnknown, RateLimited, Unavailable
 from core.http import open_transport
+from core.limits import Remaining, category_of
 from core.post import Account, Draft, Media
 from core.sandbox import RunningSandbox, Sandbox, Seed, running
-from core.session import Journal, Session, Unarmed
+from core.session import Journal, Passage, Session, Unarmed
 from core.streams import MediaFile
 
 LEASE_SECONDS = 600.0
@@ -85,6 +87,28 @@ class Notebook:
             raise Crash
 
 
+class Counted:
+    """A way through the platform's quotas that lets every call go of which it is declared what it counts as."""
+
+    def __init__(self, adapter: AnyAdapter) -> None:
+        self._operations = tuple(adapter.operations.items())
+
+    async def enter(self, method: str, path: str) -> "Counted":
+        """Let a call go. Raises `BrokenAdapter` for one that no operation names, as every worker does."""
+        if category_of(self._operations, method, path) is None:
+            raise BrokenAdapter(f"{method} {path} has no category; name it in the adapter's operations.")
+        return self
+
+    def ended(self) -> None:
+        """Nothing is kept."""
+
+    def learn(self, told: Iterable[Remaining]) -> None:
+        """Nothing is learnt."""
+
+    async def refused(self, seconds: float) -> None:
+        """Nothing waits."""
+
+
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How a delivery ended: published, refused with an error, or left to a person."""
 
@@ -100,6 +124,7 @@ class Trial:
     """
 
     connected = 0
+    passage: Passage | None = None
 
     def __init__(
         self,
@@ -168,6 +193,7 @@ class Trial:
             steps=steps,
             open_file=self._opened,
             request_seconds=REQUEST_SECONDS,
+            passage=self.passage,
         )
 
     def shelf(self) -> list[dict[str, Any]]:
