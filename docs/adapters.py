@@ -17,10 +17,12 @@ The shortest complete one stands in the [README](../README.md#writing-an-adapter
 """
 
 FIRST = """\
-Start from a package that works. This writes one for a platform called Acme, with a stand-in for it (a sandbox) and
-tests, installs it and runs them:
+Start from a package that works. In a virtual environment (`python3 -m venv`, Python 3.11 or later, activated) this
+installs Fingerpost from its source, writes a package for a platform called Acme, with a stand-in for it (a sandbox) and
+tests, installs it and runs them; the package itself may lie anywhere:
 
 ```sh
+pip install /path/to/fingerpost pytest
 fingerpost adapter new acme
 pip install -e fingerpost-acme
 pytest fingerpost-acme
@@ -75,11 +77,22 @@ Where a platform is another than the model: what several fields break together i
 `limits_of` and `certainty_of`; what is made in several steps is a `session.step` each before the `session.once` that
 makes it visible; and where the platform drops no repetition by a key, `find` reads back what was made.
 
+The suite publishes `example`, by the picture's URL and as an upload, as far as the platform takes either; a text is
+made as long as it may be in the first example that the rules let through with it, without its files if need be. So a
+caption that is shorter than a text is one field with a `TextLimit` and one `@rule`. A platform whose 429 tells in its
+body how long to wait needs a `classify` of its own: `RateLimited(…, after=retry_after(response, otherwise))` keeps to
+the header where there is one.
+
+What a person types in beside the token, such as the chat that a bot writes to, has no place of its own: `sign_in` puts
+both into the access token, and `authorize` takes them apart again and hands the token to `super().authorize()`; what is
+sent in the place of `{token}`, or as `Authorization`, is kept out of all that is stored and shown. Where a platform
+lists no channels to a bot, `profile` and `channels` tell that chat.
+
 Much need not be written, only said. `gives_one_of`, `names_channel` and `only_by` are rules ready-made, `free_of` is
 a bound on names of which some are reserved. `ways` names the ways of being connected, such as a webhook or a bot, each
 with its certainty. `rate_headers` says where answers tell the calls that are left, `authorization` how the token is
-sent; a token that belongs into an address stands as `{token}` in the path. `draft.media` has what is said of each file
-(`alt_text`) as the platform takes it.
+sent; a token that belongs into an address stands as `{token}` in the path, and in the keys of `operations` and
+`rehearsal`, where `*` is any text. `draft.media` has what is said of each file (`alt_text`) as the platform takes it.
 
 Where a platform has many servers, `connect` is `ServerOAuth`: a person names the server, `register` makes an app there
 when it is first needed, and each server has a breaker of its own.

@@ -39,6 +39,9 @@ pythonpath = ["."]
 README = """\
 # {label} for Fingerpost
 
+In a virtual environment (Python 3.11 or later), with Fingerpost from its source:
+
+    pip install /path/to/fingerpost
     pip install -e ".[test]"
     pytest
     fingerpost adapter check {name}

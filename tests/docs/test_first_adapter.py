@@ -35,8 +35,9 @@ def apply(change: str, path: Path) -> None:
 
 def test_each_step_leads_to_where_it_says(tmp_path: Path) -> None:
     (commands,) = blocks("sh")
-    new, install, run = commands.splitlines()
-    assert (new, install, run) == (
+    prepare, new, install, run = commands.splitlines()
+    assert (prepare, new, install, run) == (
+        "pip install /path/to/fingerpost pytest",
         "fingerpost adapter new acme", "pip install -e fingerpost-acme", "pytest fingerpost-acme",
     )  # fmt: skip
     subprocess.run([FINGERPOST, *new.split()[1:]], cwd=tmp_path, check=True, capture_output=True)
