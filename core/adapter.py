@@ -88,7 +88,8 @@ class Adapter(ABC, Generic[B]):
     attributes, and write `publish` and `profile`. An adapter never throttles, retries, sleeps, logs, reads
     the environment, keeps state or touches a token: the session does.
 
-    `platform` is the name in `socialAccountTypes`; `label` is how people write it. `hosts` names the
+    `platform` is the name in `socialAccountTypes`; `label` is how people write it. `limits` are the bounds that no
+    field of the block says itself, `fills` what it takes from the shared part of a post. `hosts` names the
     platform's base URLs, the one called `api` being where `session.http` goes; each is a setting
     `FINGERPOST_<PLATFORM>_<NAME>_URL`. `certainty` is how an unclear outcome is settled: `key` (the platform
     drops a repeated idempotency key), `two-phase` (the evidence of a create survives), `read-back` (`find`

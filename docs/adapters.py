@@ -99,7 +99,13 @@ when it is first needed, and each server has a breaker of its own.
 """
 
 
-ATTRIBUTES = ("platform", "label", "certainty", "hosts", "limits", "quotas", "fills", "connect", "one_channel")
+ATTRIBUTES = (
+    "platform", "label", "certainty", "key_seconds", "ways", "hosts", "limits", "fills", "connect", "authorization",
+    "one_channel", "quotas", "tiers", "operations", "rate_headers", "rehearsal", "refusals", "refusal_fields",
+    "sandbox",
+)  # fmt: skip
+"""What an adapter declares beside `places`, `aftercare` and `insights`; the docstring of `Adapter` says what."""
+
 ABILITIES = {"places": fingerpost.Places, "aftercare": fingerpost.Aftercare, "insights": fingerpost.Insights}
 NAMES = fingerpost.__all__
 
@@ -121,11 +127,20 @@ def adapters_page() -> str:
         "## Hooks\n",
         table(("hook", "answers"), hooks),
         "## Names\n",
+        "`python -m pydoc fingerpost.Adapter` tells all that there is to say of this name, and so of each.\n",
         table(("name", "what it is"), names),
         "## What an adapter may override\n",
         f"Beside its class attributes {listed(ATTRIBUTES)}:\n",
         table(("method", "what it does"), _methods(fingerpost.Adapter)),
         *_abilities(),
+        "## What a session gives\n",
+        f"Beside {listed(('http', 'bare', 'account', 'hosts', 'key'))}:\n",
+        table(("method", "what it does"), _methods(fingerpost.Session)),
+        "## What a sandbox has\n",
+        "A class that `Adapter.sandbox` names. It declares `platform`, `shelf` and, where there are such, `ways` and\n"
+        "`switches`; `routes`, `live` and `seed` are its own to write, `now`, `kept` and `page` are there to be used,\n"
+        "and the rest may be overridden:\n",
+        table(("method", "what it does"), _methods(fingerpost.Sandbox)),
     )
 
 
