@@ -17,7 +17,7 @@ Further ahead a moment is foretold, not booked: then nobody holds what another's
 Kind = Literal["go", "book", "ended", "back", "shut", "learn", "look", "count", "restore"]
 
 
-class Window(msgspec.Struct, frozen=True, kw_only=True):
+class Window(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """At most `calls` in any `seconds`; `name` says whose and which, and is unique within the app."""
 
     name: str
@@ -31,7 +31,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
         return self.seconds > LONG_SECONDS
 
 
-class Ask(msgspec.Struct, frozen=True):
+class Ask(msgspec.Struct, frozen=True, gc=False):
     """One thing asked of some windows: its kind, the windows, and what that kind takes."""
 
     kind: Kind
@@ -39,7 +39,7 @@ class Ask(msgspec.Struct, frozen=True):
     rest: tuple[Any, ...] = ()
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """When a call may go: in `delay` seconds, 0 being now.
 
     The moment is held where `again` is 0; else it is only foretold, and asking is worthwhile in `again` seconds:

@@ -10,7 +10,6 @@ import msgspec
 from core.clock import elapsed
 from core.governor.asks import AHEAD_SECONDS, Ask, Window, micro
 from core.governor.line import Away, Line
-from core.governor.wire import words
 
 MOST = 512
 """How many asks go into one call: Redis does nothing else meanwhile."""
@@ -28,6 +27,7 @@ PATIENCE_SECONDS = 2.0
 """How long Redis is waited for before the caller is told that it is away."""
 
 
+WIDTHS = msgspec.msgpack.Encoder()
 UNPACKER = msgspec.msgpack.Decoder(list[list[int]])
 
 
@@ -48,7 +48,7 @@ class _Entry(msgspec.Struct, frozen=True):
     answers: "asyncio.Future[list[list[int]]]"
 
 
-class _Place(msgspec.Struct):
+class _Place(msgspec.Struct, gc=False):
     """Some windows as the script is told of them: how many keys, the keys, the widths, and when we renewed them."""
 
     count: int
@@ -144,19 +144,24 @@ class Desk:
         return group
 
     async def _call(self, asks: Sequence[Ask]) -> list[list[int]]:
-        indexes: dict[Window, int] = {}
-        packed = [
-            (ask.kind, [indexes.setdefault(window, len(indexes) + 1) for window in ask.windows], *ask.rest)
-            for ask in asks
-        ]
-        place = self._place(tuple(indexes))
+        if len(asks) == 1:
+            windows = asks[0].windows
+            packed = [(asks[0].kind, list(range(1, len(windows) + 1)), *asks[0].rest)]
+        else:
+            indexes: dict[Window, int] = {}
+            packed = [
+                (ask.kind, [indexes.setdefault(window, len(indexes) + 1) for window in ask.windows], *ask.rest)
+                for ask in asks
+            ]
+            windows = tuple(indexes)
+        place = self._place(windows)
         told = await self._patiently(place, (*self._times, place.renewed, place.widths, packed))
         if told is None:
             raise Lost(self.app)
         answers = UNPACKER.decode(told)
         if len(answers) > len(asks):
             (place.renewed,) = answers.pop()
-            self._renew(indexes, place.renewed)
+            self._renew(windows, place.renewed)
         return answers
 
     def _renew(self, windows: Iterable[Window], time: int) -> None:
@@ -168,10 +173,9 @@ class Desk:
         place = self._places.get(windows)
         if place is None:
             widths = [each for window in windows for each in (window.calls, micro(window.seconds), window.long)]
-            names = [f"{self._prefix}{window.name}".encode() for window in windows]
-            keys = [f"{self._prefix}epoch".encode(), *(b"%b:word" % name for name in names), *names]
-            renewed = min((self._renewed.get(window, 0) for window in windows), default=0)
-            place = _Place(len(keys), words(*keys), msgspec.Raw(msgspec.msgpack.encode(widths)), renewed)
+            keys = _keys(self._prefix, windows)
+            renewed = min([self._renewed.get(window, 0) for window in windows], default=0)
+            place = _Place(1 + 2 * len(windows), keys, msgspec.Raw(WIDTHS.encode(widths)), renewed)
             if len(windows) <= REMEMBERED_WINDOWS:
                 if len(self._places) >= REMEMBERED_PLACES:
                     self._places.clear()
@@ -191,3 +195,14 @@ class Desk:
             else:
                 self._away_since = None
                 return answer
+
+
+def _keys(prefix: str, windows: Iterable[Window]) -> bytes:
+    """The keys of the script as words: the epoch's, those of the windows' words, and those of their logs."""
+    words, logs = [f"${len(prefix.encode()) + 5}\r\n{prefix}epoch\r\n"], []
+    for window in windows:
+        log = prefix + window.name
+        size = len(log.encode())
+        words.append(f"${size + 5}\r\n{log}:word\r\n")
+        logs.append(f"${size}\r\n{log}\r\n")
+    return "".join(words + logs).encode()
