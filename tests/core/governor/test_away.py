@@ -133,4 +133,7 @@ async def test_what_is_told_while_redis_is_away_neither_hangs_nor_piles_up(
     assert len(one._alone[APP]._calls["w"]) == 300
     long_ago(database_url)
     await until_open(one, "one")
-    assert len(one._alone[APP]._calls["w"]) == 1
+    # The last of them may still count when the window opens.
+    await asyncio.sleep(WINDOWS[0].seconds)
+    await one.go(APP, WINDOWS, "one more")
+    assert set(one._alone[APP]._calls["w"]) <= {"one first", "one more"}
