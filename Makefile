@@ -40,7 +40,7 @@ test: $(DEV) ## All tests that need Python alone
 	$(BIN)/python -m pytest -n 4 --dist loadfile -m "not e2e and not big"
 
 e2e: $(DEV) ## Tests with npm and real clients
-	$(BIN)/python -m pytest -m e2e
+	$(BIN)/python -m pytest -n 4 --dist loadfile -m e2e
 
 big: $(DEV) ## The long chaos and size runs
 	$(BIN)/python -m pytest -m big

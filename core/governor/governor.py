@@ -21,6 +21,9 @@ SLACK_SECONDS = 5.0
 ELSEWHERE_SECONDS = 2.0
 """When to ask again where Redis answers others, but not us."""
 
+LEAVE_SECONDS = 5.0
+"""How long the last words to the journal may take: where PostgreSQL is away, nobody waits for it to end."""
+
 
 class Governor:
     """One process's way to the allowances that all processes share.
@@ -109,8 +112,9 @@ class Governor:
         for desk in self._desks.values():
             await desk.aclose()
         try:
-            await self._journal.leave()
-        except (psycopg.OperationalError, PoolTimeout) as error:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._journal.leave()
+        except (psycopg.OperationalError, PoolTimeout, TimeoutError) as error:
             self._log.warning("journal_not_written", error=str(error).strip())
 
     def _tell(self, app: str, ask: Ask) -> None:
