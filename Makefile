@@ -7,6 +7,9 @@ PIP = if [ -x $(BIN)/pip ]; then set -- $(BIN)/pip; else set -- $(PYTHON) -m pip
 RUN := $(VENV)/.run
 DEV := $(VENV)/.dev
 
+# The tests start hundreds of processes, each of which would compile everything anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup check format test e2e big demo up docs bench lock clean
 
 help: ## List what there is
@@ -37,7 +40,7 @@ format: $(DEV) ## Put the code into shape
 	$(BIN)/ruff check --fix .
 
 test: $(DEV) ## All tests that need Python alone
-	$(BIN)/python -m pytest -n 4 --dist loadfile -m "not e2e and not big"
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not e2e and not big"
 
 e2e: $(DEV) ## Tests with npm and real clients
 	$(BIN)/python -m pytest -n 4 --dist loadfile -m e2e

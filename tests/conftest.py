@@ -31,6 +31,19 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("fingerpost")
 
+SLOW = (
+    *("server/cli/test_up.py", "chaos/test_model.py", "server/test_examples.py", "chaos/test_outages.py"),
+    *("server/cli/test_own_servers.py", "workers/test_processes.py", "chaos/test_long_outage.py", "test_secrets.py"),
+    *("chaos/test_freezes.py", "docs/test_first_adapter.py", "workers/test_tokens.py", "server/cli/test_plugins.py"),
+)
+"""The files that take longest, which begin first: where several processes test, none is left with one of them."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow files in front."""
+    items.sort(key=lambda item: not item.path.as_posix().endswith(SLOW))
+
+
 OWN_DATABASE = "FINGERPOST_TEST_DATABASE_URL"
 OWN_REDIS = "FINGERPOST_TEST_REDIS_URL"
 REDIS_NUMBER = 15

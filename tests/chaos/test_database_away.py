@@ -19,15 +19,20 @@ from tests.world import Pool, World, world
 
 BLOCKED = "select pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
 
+HOLD = "select from deliveries for update"
 
-async def broken_off(here: World, *, once: Callable[[], Awaitable[bool]]) -> None:
-    """Carry out the one delivery, and break the connection of the first write to it after `once` holds."""
+
+async def broken_off(here: World, *, once: Callable[[], Awaitable[bool]] | None = None) -> None:
+    """Carry out the one delivery, and break the connection of its first write, or of the first after `once` holds."""
     await here.ledger.claim()
     (taken,) = await here.ledger.take(here.sandbox.platform, 1)
-    working = asyncio.create_task(here.publisher.carry_out(taken))
-    await until(once)
     async with here.pool.connection() as holder:
-        await holder.execute("select from deliveries for update")
+        if once is None:
+            await holder.execute(HOLD)
+        working = asyncio.create_task(here.publisher.carry_out(taken))
+        if once is not None:
+            await until(once)
+            await holder.execute(HOLD)
 
         async def blocked() -> bool:
             return bool(await here.rows(BLOCKED))
@@ -35,10 +40,6 @@ async def broken_off(here: World, *, once: Callable[[], Awaitable[bool]]) -> Non
         await until(blocked)
         await here.rows(f"select pg_terminate_backend(pid) from ({BLOCKED}) b")
     await asyncio.gather(working, return_exceptions=True)
-
-
-async def at_once() -> bool:
-    return True
 
 
 def both() -> Registry:
@@ -50,7 +51,7 @@ async def test_a_database_lost_before_the_create_fails_nothing(pool: Pool, tmp_p
     registry = None if kind is PinterestSandbox else both()
     async with world(pool, tmp_path, kind(rng=Random(1)), registry=registry, lease=5.0) as here:
         await here.post()
-        await broken_off(here, once=at_once)
+        await broken_off(here)
         assert things(here) == []
         await here.to_the_end()
         assert await tally(here) == all_out(1)
