@@ -19,7 +19,7 @@ PATIENT = settings(deadline=None, database=None, suppress_health_check=list(Heal
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_word_is_wrong_and_everything_ends(servers: Servers, template: str, tmp_path: Path, kind: str) -> None:
-    few = settings(PATIENT, max_examples=4, stateful_step_count=20, derandomize=True, phases=[Phase.generate])
+    few = settings(PATIENT, max_examples=6, stateful_step_count=20, derandomize=True, phases=[Phase.generate])
     model: Any = partial(Model, KINDS[kind], servers.database_url, template, tmp_path)
     run_state_machine_as_test(model, settings=few)
 

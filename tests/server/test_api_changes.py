@@ -39,6 +39,19 @@ def test_the_same_under_one_key_makes_one_post_and_has_one_answer(house: House, 
     assert create(client, pin()).json()["id"] != first.json()["id"]
 
 
+def test_an_answer_is_given_again_with_the_times_of_the_first(house: House, client: httpx.Client, pin: Pin) -> None:
+    late = pin(postDate="2001-01-01T00:00:00Z")
+    first = create(client, late, "k").json()
+    assert first["createdAt"] == first["updatedAt"] == first["deliveries"][0]["dueAt"] > "2020"
+    assert create(client, late, "k").json() == first
+    with psycopg.connect(house.database_url) as connection:
+        # As versions before kept it: with its times.
+        connection.execute(
+            "update idempotency_keys set answer = %s", [Jsonb({**first, "createdAt": "2020-01-01T00:00:00.000Z"})]
+        )
+    assert create(client, late, "k").json() == {**first, "createdAt": "2020-01-01T00:00:00.000Z"}
+
+
 def test_another_request_under_the_same_key_is_refused(house: House, client: httpx.Client, pin: Pin) -> None:
     create(client, pin(), "k")
     answer = create(client, pin(title="Another"), "k")

@@ -137,3 +137,28 @@ def test_a_url_that_is_none_is_named_without_its_password(folder: Path) -> None:
 def test_our_own_migrations_apply_and_apply_once(empty_database_url: str) -> None:
     assert migrate(empty_database_url)[0] == "0001_initial"
     assert migrate(empty_database_url) == []
+
+
+def test_accounts_of_before_get_their_lanes(empty_database_url: str, tmp_path: Path) -> None:
+    older = [file for file in (REPOSITORY / "core/database/migrations").glob("*.sql") if file.name < "0010"]
+    for file in older:
+        (tmp_path / file.name).write_text(file.read_text())
+    migrate(empty_database_url, tmp_path)
+    with psycopg.connect(empty_database_url) as connection:
+        connection.execute(
+            """
+            with o as (insert into organizations (id, name) values (gen_random_uuid(), 'o') returning id),
+            t as (insert into teams (id, organization_id, name) select gen_random_uuid(), id, 't' from o
+                  returning id, organization_id),
+            g as (insert into grants (id, platform, app, external_user)
+                  select gen_random_uuid(), 'ECHO', 'a', n::text from generate_series(1, 2) n returning id)
+            insert into social_accounts (id, organization_id, team_id, grant_id, platform, username, display_name)
+            select gen_random_uuid(), t.organization_id, t.id, g.id, 'ECHO', 'u', 'U' from t, g
+            """
+        )
+        connection.execute("insert into lanes (grant_id, team_id, platform)"
+                           " select grant_id, team_id, platform from social_accounts limit 1")  # fmt: skip
+    migrate(empty_database_url)
+    with psycopg.connect(empty_database_url) as connection:
+        joined = "select count(*), count(distinct l.id) from social_accounts a join lanes l using (grant_id, team_id)"
+        assert connection.execute(joined).fetchone() == (2, 2)
