@@ -1,7 +1,6 @@
 """Social accounts: connected and disconnected, and opened for whoever works with them."""
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -15,9 +14,9 @@ from psycopg_pool import AsyncConnectionPool
 from core.accounts.events import tell
 from core.accounts.grants import Grants, GrantState, refresh_in, wake
 from core.accounts.leaving import leave
+from core.accounts.standing import Standings
 from core.adapter import Profile
 from core.connect import Tokens
-from core.database.lookup import GroupLookup
 from core.database.pool import single
 from core.database.queries import queries
 from core.errors import NotFound
@@ -75,7 +74,7 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accounts:
-    """The connected accounts of one database; `grants` are what their tokens hang on."""
+    """The connected accounts of one database; `grants` are what their tokens hang on, `standings` how teams stand."""
 
     def __init__(
         self, pool: AsyncConnectionPool[AsyncConnection[Any]], vault: Vault, random: Random | None = None
@@ -85,7 +84,7 @@ class Accounts:
         self._random = random or Random()  # noqa: S311 - jitter, not secrets
         self._sql = queries("core.accounts")
         self.grants = Grants(pool, vault, self._random)
-        self._of_teams = GroupLookup(self._read_teams)
+        self.standings = Standings(pool)
 
     async def connect(
         self,
@@ -175,17 +174,7 @@ class Accounts:
 
     async def of_team(self, organization_id: UUID, team_id: UUID) -> tuple[Account, ...]:
         """The connected accounts of a team."""
-        return await self._of_teams.get((organization_id, team_id)) or ()
-
-    async def _read_teams(self, teams: Collection[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], tuple[Account, ...]]:
-        """The connected accounts of teams, each named with its organization."""
-        values = {"organizations": [team[0] for team in teams], "teams": [team[1] for team in teams]}
-        found: dict[tuple[UUID, UUID], list[Account]] = defaultdict(list)
-        async with single(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(self._sql["of_teams"], values)
-            async for row in cursor:
-                found[row.pop("organization_id"), row.pop("team_id")].append(msgspec.convert(row, Account))
-        return {team: tuple(accounts) for team, accounts in found.items()}
+        return (await self.standings.of(organization_id, team_id)).accounts
 
     async def count(self, organization_id: UUID, team_id: UUID) -> int:
         """How many accounts a team has."""

@@ -35,8 +35,9 @@ set username = excluded.username, display_name = excluded.display_name, avatar_u
 returning id, exists (select from before where disconnected_at is null) as was_connected
 
 -- name: of_teams
+-- The stamps of a team's accounts, combined by exclusive or, are the team's; see `take_in` of posts.
 select a.organization_id, a.team_id, a.id::text, a.platform, a.username, g.external_user, a.channels, a.channel_id, a.facts,
-       g.hosts
+       g.hosts, account_stamp(a.id, a.xmin, g.xmin) as stamp
 from unnest(%(organizations)s::uuid[], %(teams)s::uuid[]) as wanted(organization_id, team_id)
 join social_accounts a on a.organization_id = wanted.organization_id and a.team_id = wanted.team_id
 join grants g on g.id = a.grant_id

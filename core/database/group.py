@@ -8,16 +8,17 @@ from types import TracebackType
 from typing import Any, Generic, Self, TypeVar
 
 import msgspec
-from psycopg import AsyncConnection, OperationalError
+from psycopg import AsyncConnection, Error
 from psycopg.errors import InFailedSqlTransaction
 from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
+from core.database.pool import single
 from core.errors import FingerpostError
 
 T = TypeVar("T")
 R = TypeVar("R")
-ROLLED_BACK = "40"
+AGAIN = ("40",)
 """The SQLSTATE class of deadlocks and serialization failures: the same again may well succeed."""
 TRIES = 3
 LOST = ("08", "57P")
@@ -29,11 +30,30 @@ class ConnectionLost(FingerpostError):
 
     code = "database_lost"
 
+    def again(self) -> "ConnectionLost":
+        """The same for another caller."""
+        own = ConnectionLost(self.message)
+        own.__cause__ = self.__cause__
+        return own
+
 
 class CommitUnknown(FingerpostError):
-    """The database went away after COMMIT was sent: the item may be stored or not. Look it up before answering."""
+    """The database went away after COMMIT was sent: the item may be stored or not. Look it up before answering.
+
+    `backend` is the server's process that may still be writing it.
+    """
 
     code = "commit_unknown"
+
+    def __init__(self, message: str, *, backend: int) -> None:
+        super().__init__(message)
+        self.backend = backend
+
+    def again(self) -> "CommitUnknown":
+        """The same for another caller."""
+        own = CommitUnknown(self.message, backend=self.backend)
+        own.__cause__ = self.__cause__
+        return own
 
 
 class _Entry(msgspec.Struct, Generic[T, R], frozen=True, kw_only=True):
@@ -47,7 +67,9 @@ class GroupCommit(Generic[T, R]):
     A lone item is written at once. While `writers` transactions are under way newcomers collect, up to `size` of
     them go into the next one. `write` gets a connection in a transaction and the items, and answers a result for
     each in their order; it must touch nothing but that connection, for it is called again with fewer items when
-    one of them fails, so that only its own caller gets the error.
+    one of them fails, so that only its own caller gets the error. Without `transaction` each of its statements is one
+    by itself, which spares two round trips; what it has begun by one must then not need another. What fails with an
+    SQLSTATE that begins with one of `again` is tried again as it is.
     """
 
     def __init__(
@@ -57,9 +79,13 @@ class GroupCommit(Generic[T, R]):
         *,
         size: int = 64,
         writers: int = 1,
+        transaction: bool = True,
+        again: tuple[str, ...] = AGAIN,
     ) -> None:
         self._pool = pool
         self._write = write
+        self._transaction = transaction
+        self._again = again
         self._size = size
         self._writers = writers
         self._waiting: deque[_Entry[T, R]] = deque()
@@ -132,9 +158,7 @@ class GroupCommit(Generic[T, R]):
             results = await self._commit([entry.item for entry in group])
         except (ConnectionLost, CommitUnknown) as error:
             for entry in group:
-                own = type(error)(error.message)
-                own.__cause__ = error.__cause__
-                _fail(entry, own)
+                _fail(entry, error.again())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is its caller's
             if len(group) == 1:
                 _fail(group[0], error)
@@ -152,25 +176,44 @@ class GroupCommit(Generic[T, R]):
         tries = 1
         while True:
             try:
-                return await self._transact(items)
-            except OperationalError as error:
-                if tries == TRIES or not (error.sqlstate or "").startswith(ROLLED_BACK):
+                return await (self._transact(items) if self._transaction else self._state(items))
+            except Error as error:
+                if tries == TRIES or not (error.sqlstate or "").startswith(self._again):
                     raise
             tries += 1
+
+    async def _state(self, items: Sequence[T]) -> Sequence[R]:
+        """By statements that are transactions of their own."""
+        try:
+            async with single(self._pool) as connection:
+                backend = connection.info.backend_pid
+                try:
+                    results = await self._write(connection, items)
+                    _check(connection, items, results)
+                except Exception as error:
+                    if _is_lost(connection, error):
+                        raise CommitUnknown(str(error), backend=backend) from error
+                    raise
+                return results
+        except (PoolTimeout, PoolClosed) as error:
+            raise ConnectionLost(str(error)) from error
 
     async def _transact(self, items: Sequence[T]) -> Sequence[R]:
         sent = False
         try:
             async with self._pool.connection() as connection:
+                backend = connection.info.backend_pid
                 try:
                     results = await self._write(connection, items)
                     _check(connection, items, results)
                     sent = True
                     await connection.commit()
                 except Exception as error:
-                    if _is_lost(connection, error):
-                        raise (CommitUnknown if sent else ConnectionLost)(str(error)) from error
-                    raise
+                    if not _is_lost(connection, error):
+                        raise
+                    if sent:
+                        raise CommitUnknown(str(error), backend=backend) from error
+                    raise ConnectionLost(str(error)) from error
                 return results
         except (PoolTimeout, PoolClosed) as error:
             raise ConnectionLost(str(error)) from error

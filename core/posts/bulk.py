@@ -11,8 +11,9 @@ from core.database.notices import Notices
 from core.errors import Conflict, FingerpostError, InvalidPost, NotFound
 from core.findings import Finding, Report
 from core.posts.idempotency import Key
-from core.posts.intake import NotAllStored, Submission
-from core.posts.posts import Posts, submission
+from core.posts.intake import NotAllStored
+from core.posts.new_post import NewPost
+from core.posts.posts import Posts
 from core.posts.views import NewPostView
 from core.tenants.callers import WHOLE, Reach
 
@@ -72,7 +73,7 @@ class Bulk:
         if faults := {place: item for place, item in enumerate(prepared) if isinstance(item, Exception)}:
             raise _refused(faults)
         try:
-            views = await self._posts.intake.store_all([item for item in prepared if isinstance(item, Submission)])
+            views = await self._posts.intake.store_all([item for item in prepared if isinstance(item, NewPost)])
         except NotAllStored as error:
             raise _refused(error.refusals) from error
         self._notices.tell("deliveries")
@@ -80,11 +81,11 @@ class Bulk:
 
     async def _prepared(
         self, organization_id: UUID, items: Sequence[BulkItem | Exception], within: Reach
-    ) -> list[Submission | Exception]:
+    ) -> list[NewPost | Exception]:
         preparation = self._posts.preparation
         bodies = [None if isinstance(item, Exception) else item.post for item in items]
         every = await preparation.all_facts(organization_id, bodies, within)
-        prepared: list[Submission | Exception] = []
+        prepared: list[NewPost | Exception] = []
         for place, (item, facts) in enumerate(zip(items, every, strict=True)):
             if place % _BREATH == _BREATH - 1:
                 await asyncio.sleep(0)
@@ -93,12 +94,12 @@ class Bulk:
                 continue
             try:
                 key = None if item.idempotency_key is None else Key.of(item.idempotency_key, item.post)
-                prepared.append(submission(preparation.prepared_with(facts, organization_id, item.post), key))
+                prepared.append(preparation.prepared_with(facts, organization_id, item.post, key=key))
             except FingerpostError as error:
                 prepared.append(error)
         return prepared
 
-    async def _stored(self, item: Submission | Exception) -> Told:
+    async def _stored(self, item: NewPost | Exception) -> Told:
         if isinstance(item, Exception):
             return item
         try:

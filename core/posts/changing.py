@@ -19,9 +19,9 @@ from core.events.events import post_events, record
 from core.findings import Finding, Report
 from core.ledger.moves import Outcome, Subject, move
 from core.ledger.states import WAITING, State
-from core.posts.intake import NewDelivery, NewPost, gone, reference_key_taken
-from core.posts.posts import Posts, warning_views
-from core.posts.preparation import Prepared
+from core.posts.intake import gone, reference_key_taken
+from core.posts.new_post import NewDelivery, NewPost
+from core.posts.posts import Posts
 from core.posts.views import ChangedPostView, FullPostView
 from core.tenants.callers import WHOLE, Reach
 
@@ -141,16 +141,16 @@ class Changing:
             if expected is not None and not expected(await self._posts.get(organization_id, str(post_id))):
                 raise PreconditionFailed("The post has changed since you read it; read it again, and decide anew.")
             body = changed(seen)
-            prepared = await self._posts.preparation.prepared(organization_id, body, within=within)
-            if await self._written(values, seen, prepared.new, review):
+            new = await self._posts.preparation.prepared(organization_id, body, within=within)
+            if await self._written(values, seen, new, review):
                 self._notices.tell("deliveries")
                 self._notices.tell("webhooks")
-                return await self._answer(organization_id, post_id, prepared)
+                return await self._answer(organization_id, post_id, new)
         raise Conflict("The post was changed by others all the while; look at it, and try again.")
 
-    async def _answer(self, organization_id: UUID, post_id: UUID, prepared: Prepared) -> ChangedPostView:
+    async def _answer(self, organization_id: UUID, post_id: UUID, new: NewPost) -> ChangedPostView:
         view = await self._posts.get(organization_id, str(post_id))
-        return ChangedPostView(**msgspec.structs.asdict(view), warnings=warning_views(prepared.warnings))
+        return ChangedPostView(**msgspec.structs.asdict(view), warnings=new.made.warnings)
 
     async def _written(self, values: dict[str, Any], seen: _Seen, new: NewPost, review: Review | None) -> bool:
         """Store what was checked, if the post is still what was seen; says whether it was."""

@@ -1,7 +1,7 @@
-"""The intake of posts: concurrent ones share a transaction, and each caller learns what became of its own."""
+"""The intake of posts: concurrent ones share a statement, and each caller learns what became of its own."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -12,66 +12,31 @@ from psycopg.errors import ForeignKeyViolation, NotNullViolation
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from core.database.group import CommitUnknown, ConnectionLost, GroupCommit
+from core.database.group import AGAIN, CommitUnknown, ConnectionLost, GroupCommit
 from core.database.pool import single
 from core.database.queries import queries
 from core.errors import Conflict, FingerpostError, KeyReused, Unready
 from core.events.events import post_events, record
-from core.posts.idempotency import Claim, Earlier, Key, earlier_uses
-from core.posts.views import NewPostView, stamped
+from core.posts.idempotency import ROUTE
+from core.posts.new_post import Made, NewPost, answer
+from core.posts.views import NewPostView
 
 LOOKUP_SECONDS = 5.0
 """How long we try to look for a post whose commit got no answer."""
 
 _PAUSE = 0.1
 
+_TAKEN = "23505"
+"""The SQLSTATE of what another transaction has put in at this very moment: looked at again, it is seen."""
 
-class NewDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """A block that is to go to an account, and how many calls of which category that takes."""
-
-    id: UUID
-    social_account_id: UUID
-    platform: str
-    position: int
-    block: dict[str, Any]
-    calls: Mapping[str, int]
-
-
-class NewPost(msgspec.Struct, frozen=True, kw_only=True):
-    """A post that was found sound. `content` is the request as sent; `max_delay` is in seconds.
-
-    `folded` and `terms` are what it is found by in a list.
-    """
-
-    id: UUID
-    organization_id: UUID
-    team_id: UUID
-    title: str
-    reference_key: str | None
-    post_date: datetime
-    status: str
-    platforms: list[str]
-    content: dict[str, Any]
-    max_delay: float
-    deliveries: list[NewDelivery]
-    uploads: list[UUID]
-    folded: str
-    terms: list[str]
-
-
-class Submission(msgspec.Struct, frozen=True, kw_only=True):
-    """A post on its way in, its answer as far as it is known before it is stored, and the client's key for it."""
-
-    new: NewPost
-    answer: NewPostView
-    key: Key | None
+Refusal = Literal["key_under_way", "key_reused", "reference_key_taken", "accounts_changed"]
 
 
 class Stored(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a submission: its answer, or what stood against it."""
+    """What became of a post: its answer, or what stood against it."""
 
     answer: NewPostView | None = None
-    refusal: Literal["", "reference_key_taken", "key_reused", "key_under_way"] = ""
+    refusal: Refusal | None = None
 
 
 class UnclearPost(Unready):
@@ -81,6 +46,10 @@ class UnclearPost(Unready):
         super().__init__(message, code=f"post_{outcome}")
         self.post_id = post_id
         self.outcome = outcome
+
+
+class AccountsChanged(Conflict):
+    """The team's accounts are not those with which a post was checked: it has to be checked again."""
 
 
 class NotAllStored(Exception):
@@ -97,122 +66,179 @@ class Intake:
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
         self._pool = pool
         self._sql = queries("core.posts")
-        self._group = GroupCommit[Submission, Stored](pool, self._write)
-        self._bundles = GroupCommit[Sequence[Submission], list[Stored]](pool, self._write_bundle, size=1)
+        again = (*AGAIN, _TAKEN)
+        self._plain = GroupCommit[NewPost, Stored](pool, self._take_in, again=again, transaction=False)
+        self._for_review = GroupCommit[NewPost, Stored](pool, self._write_for_review, again=again)
+        self._bundles = GroupCommit[Sequence[NewPost], list[Stored]](pool, self._write_bundle, again=again, size=1)
+        self._last: dict[object, asyncio.Future[None]] = {}
 
-    async def store(self, submission: Submission) -> NewPostView:
+    async def store(self, new: NewPost) -> NewPostView:
         """Write a post; its answer is given once it is on disk, or the earlier answer under the same key.
 
         Raises `Conflict` for a reference key that is taken, for a key that is under way, or for an account or
-        upload that went away in this moment, `KeyReused` for a key that came with another request, and
-        `UnclearPost` when the database went away.
+        upload that went away in this moment, `AccountsChanged`, `KeyReused` for a key that came with another request,
+        and `UnclearPost` when the database went away.
         """
-        new = submission.new
+        claims = _claims(new)
+        if not claims:
+            return await self._stored(new)
+        # What claims the same as another comes behind it and meets it there; together they would fail.
+        before = [self._last[claim] for claim in claims if claim in self._last]
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._last.update(dict.fromkeys(claims, done))
         try:
-            stored = await self._group.submit(submission)
+            if before:
+                await asyncio.wait(before)
+            return await self._stored(new)
+        finally:
+            done.set_result(None)
+            for claim in claims:
+                if self._last.get(claim) is done:
+                    del self._last[claim]
+
+    async def _stored(self, new: NewPost) -> NewPostView:
+        group = self._for_review if new.status == "REVIEW" else self._plain
+        try:
+            stored = await group.submit(new)
         except CommitUnknown as error:
-            created_at = await self._looked_up(new)
-            if created_at is None:
-                raise _unknown(new) from error
-            return stamped(submission.answer, created_at)
+            return answer(new, await self._looked_up(new, error))
         except ConnectionLost as error:
-            words = "The database went away, and the post was not stored; send it again."
-            raise UnclearPost(words, post_id=new.id, outcome="not_stored") from error
+            raise _not_stored(new) from error
         except (ForeignKeyViolation, NotNullViolation) as error:
             raise gone(error) from error
         if stored.answer is None:
             raise _refusal(stored, new)
         return stored.answer
 
-    async def store_all(self, submissions: Sequence[Submission]) -> list[NewPostView]:
+    async def store_all(self, posts: Sequence[NewPost]) -> list[NewPostView]:
         """Write several posts in one transaction: all of them or none.
 
         Raises `NotAllStored`, and what `store` raises where that concerns all of them.
         """
-        if not submissions:
+        if not posts:
             return []
         try:
-            stored = await self._bundles.submit(submissions)
+            stored = await self._bundles.submit(posts)
         except CommitUnknown as error:
-            created_at = await self._looked_up(submissions[0].new)
-            if created_at is None:
-                raise _unknown(submissions[0].new) from error
-            return [stamped(submission.answer, created_at) for submission in submissions]
+            stored_at = await self._looked_up(posts[0], error)
+            return [answer(new, stored_at) for new in posts]
         except ConnectionLost as error:
-            words = "The database went away, and nothing was stored; send it all again."
-            raise UnclearPost(words, post_id=submissions[0].new.id, outcome="not_stored") from error
+            raise _not_stored(posts[0]) from error
         except (ForeignKeyViolation, NotNullViolation) as error:
             raise gone(error) from error
         return [each.answer for each in stored if each.answer is not None]
 
     async def aclose(self) -> None:
         """Finish what is being written."""
-        await self._group.aclose()
-        await self._bundles.aclose()
+        for group in (self._plain, self._for_review, self._bundles):
+            await group.aclose()
 
-    async def _looked_up(self, new: NewPost) -> datetime | None:
-        """When the post was stored, if it is seen to be; None says nothing."""
-        values = {"organization_id": new.organization_id, "id": new.id}
+    async def _looked_up(self, new: NewPost, lost: CommitUnknown) -> datetime:
+        """When the post was stored. Raises `UnclearPost` where it was not, or where nobody can tell."""
+        values = {"organization_id": new.organization_id, "id": new.id, "lost": lost.backend}
         try:
             async with asyncio.timeout(LOOKUP_SECONDS):
                 while True:
                     try:
                         async with single(self._pool) as connection:
-                            row = await (await connection.execute(self._sql["stored_at"], values)).fetchone()
-                            return row[0] if row else None
+                            ended, own = await _row(connection, self._sql["has_ended"], values)
+                            # What was not there after its writer had ended will not come any more.
+                            stored = await _row(connection, self._sql["stored_at"], values)
+                            if stored is not None:
+                                stored_at: datetime = stored[0]
+                                return stored_at
+                            if ended and own == connection.info.backend_pid:
+                                raise _not_stored(new) from lost
                     except (OperationalError, PoolTimeout):
-                        await asyncio.sleep(_PAUSE)
+                        pass
+                    await asyncio.sleep(_PAUSE)
         except TimeoutError:
-            return None
+            raise _unknown(new) from lost
 
-    async def _write(self, connection: AsyncConnection[Any], group: Sequence[Submission]) -> list[Stored]:
-        claims = {
-            item.new.id: Claim.of(item.new.id, item.new.organization_id, item.key, item.answer)
-            for item in group
-            if item.key
-        }
-        sent = {"posts": Jsonb([item.new for item in group]), "keys": Jsonb(list(claims.values()))}
-        cursor = await connection.execute(self._sql["take_in"], sent)
-        rows = [row async for row in cursor]
-        stored_at = {id: created_at for id, created_at, _ in rows if created_at is not None}
-        refused = [id for id, created_at, claimed in rows if claimed and created_at is None]
-        if refused:
-            await connection.execute(self._sql["free_keys"], {"posts": refused})
-        used = [claims[id] for id, _, claimed in rows if id in claims and not claimed]
-        earlier = await earlier_uses(connection, used) if used else {}
-        await _ask_for_reviews(connection, [item.new for item in group if item.new.id in stored_at])
-        answers = {
-            item.new.id: stamped(item.answer, stored_at[item.new.id]) for item in group if item.new.id in stored_at
-        }
-        return [_result(item, answers, earlier.get(item.new.id)) for item in group]
+    async def _take_in(self, connection: AsyncConnection[Any], posts: Sequence[NewPost]) -> list[Stored]:
+        cursor = await connection.execute(self._sql["take_in"], {"posts": Jsonb(posts), "route": ROUTE})
+        verdicts = {row[0]: row[1:] for row in await cursor.fetchall()}
+        return [_told(new, *verdicts[new.id]) for new in posts]
+
+    async def _write_for_review(self, connection: AsyncConnection[Any], group: Sequence[NewPost]) -> list[Stored]:
+        stored = await self._take_in(connection, group)
+        await _ask_for_reviews(connection, group, stored)
+        return stored
 
     async def _write_bundle(
-        self, connection: AsyncConnection[Any], group: Sequence[Sequence[Submission]]
+        self, connection: AsyncConnection[Any], group: Sequence[Sequence[NewPost]]
     ) -> list[list[Stored]]:
         (bundle,) = group
-        stored = await self._write(connection, bundle)
-        refusals = {
-            place: _refusal(each, bundle[place].new) for place, each in enumerate(stored) if each.answer is None
-        }
+        stored: list[Stored] = []
+        for posts in _apart(bundle):
+            stored += await self._take_in(connection, posts)
+        refusals = {place: _refusal(each, bundle[place]) for place, each in enumerate(stored) if each.answer is None}
         if refusals:
             raise NotAllStored(refusals)
+        await _ask_for_reviews(connection, bundle, stored)
         return [stored]
 
 
-async def _ask_for_reviews(connection: AsyncConnection[Any], posts: Sequence[NewPost]) -> None:
-    waiting = {new.id: "post.review_requested" for new in posts if new.status == "REVIEW"}
+async def _row(connection: AsyncConnection[Any], query: Any, values: Mapping[str, Any]) -> Any:
+    return await (await connection.execute(query, values)).fetchone()
+
+
+async def _ask_for_reviews(
+    connection: AsyncConnection[Any], posts: Sequence[NewPost], stored: Sequence[Stored]
+) -> None:
+    """Tell of the posts that wait for approval from now on; an earlier answer tells of nothing new."""
+    waiting = {
+        new.id: "post.review_requested"
+        for new, each in zip(posts, stored, strict=True)
+        if new.status == "REVIEW" and each.answer is not None and each.answer.id == new.id
+    }
     await record(connection, await post_events(connection, waiting))
 
 
-def _result(item: Submission, answers: dict[UUID, NewPostView], earlier: Earlier | None) -> Stored:
-    if earlier is None:
-        answer = answers.get(item.new.id)
-        return Stored(answer=answer, refusal="" if answer else "reference_key_taken")
-    if item.key is not None and earlier.digest != item.key.digest:
+def _claims(new: NewPost) -> set[object]:
+    """What no two posts may have."""
+    claims: set[object] = set()
+    if new.key is not None:
+        claims.add((new.organization_id, "key", new.key))
+    if new.reference_key is not None:
+        claims.add((new.team_id, "reference key", new.reference_key))
+    return claims
+
+
+def _apart(posts: Sequence[NewPost]) -> Iterator[Sequence[NewPost]]:
+    """Posts in as few parts as may be, in their order, in each of which no two claim the same."""
+    part: list[NewPost] = []
+    claimed: set[object] = set()
+    for new in posts:
+        claims = _claims(new)
+        if claims & claimed:
+            yield part
+            part, claimed = [], set()
+        part.append(new)
+        claimed |= claims
+    if part:
+        yield part
+
+
+def _told(
+    new: NewPost,
+    verdict: Literal["sound", "key_used"] | Refusal,
+    stored_at: datetime | None,
+    digest: bytes | None,
+    earlier: UUID | None,
+    made: Any,
+    earlier_at: datetime | None,
+) -> Stored:
+    """What a post's verdict means to its author."""
+    if verdict == "sound":
+        assert stored_at is not None
+        return Stored(answer=answer(new, stored_at))
+    if verdict != "key_used":
+        return Stored(refusal=verdict)
+    if digest != new.digest:
         return Stored(refusal="key_reused")
-    if earlier.answer is not None and earlier.stored_at is not None:
-        return Stored(answer=stamped(msgspec.convert(earlier.answer, NewPostView), earlier.stored_at))
-    return Stored(refusal="key_under_way")
+    assert earlier_at is not None
+    return Stored(answer=answer(new, earlier_at, id=earlier, made=msgspec.convert(made, Made)))
 
 
 def gone(error: ForeignKeyViolation | NotNullViolation) -> Exception:
@@ -230,6 +256,8 @@ def _refusal(stored: Stored, new: NewPost) -> FingerpostError:
         case "key_under_way":
             words = "A request with this Idempotency-Key is under way; send it again in a moment to get its answer."
             return Conflict(words, code="idempotency_key_under_way")
+        case "accounts_changed":
+            return AccountsChanged("The team's accounts were changed in this very moment; send it again.")
     return reference_key_taken(new.reference_key)
 
 
@@ -237,6 +265,11 @@ def reference_key_taken(key: str | None) -> Conflict:
     """What stands against a post whose reference key another post of its team has."""
     words = f"The reference key '{key}' is taken by another post of this team; use a new one."
     return Conflict(words, code="reference_key_taken")
+
+
+def _not_stored(new: NewPost) -> UnclearPost:
+    words = "The database went away, and nothing was stored; send it again."
+    return UnclearPost(words, post_id=new.id, outcome="not_stored")
 
 
 def _unknown(new: NewPost) -> UnclearPost:

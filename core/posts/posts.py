@@ -1,6 +1,6 @@
 """Posts: checked and taken in by shared transactions, and read back."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -16,16 +16,14 @@ from core.database.pool import single
 from core.database.queries import queries
 from core.drafting import AnyAdapter
 from core.errors import NotFound
-from core.findings import Finding
 from core.ids import parse_id
-from core.ledger.states import State
 from core.posts.filters import Filters
 from core.posts.idempotency import Key
-from core.posts.intake import Intake, NewPost, Submission
+from core.posts.intake import AccountsChanged, Intake
 from core.posts.listing import Listing
-from core.posts.preparation import Preparation, Prepared
-from core.posts.rows import DeliveryRow, PostRow, shown, shown_in_full
-from core.posts.views import BEFORE, FullPostView, NewPostView, Page, WarningView
+from core.posts.preparation import Preparation
+from core.posts.rows import PostRow, shown_in_full
+from core.posts.views import FullPostView, NewPostView, Page
 from core.tenants.callers import WHOLE, Reach
 from core.tenants.tenants import Tenants
 from core.uploads.uploads import Uploads
@@ -69,9 +67,13 @@ class Posts:
         that came with another request, and `UnclearPost` when the database went away.
         """
         key = None if idempotency_key is None else Key.of(idempotency_key, body)
-        prepared = await self.preparation.prepared(organization_id, body, within=within)
-        view = await self.intake.store(submission(prepared, key))
-        if prepared.new.deliveries and prepared.new.post_date - datetime.fromisoformat(view.created_at) < SOON:
+        new = await self.preparation.quickly(organization_id, body, within=within, key=key)
+        try:
+            view = await self.intake.store(new)
+        except AccountsChanged:
+            new = await self.preparation.prepared(organization_id, body, within=within, key=key)
+            view = await self.intake.store(new)
+        if new.deliveries and new.post_date - datetime.fromisoformat(view.created_at) < SOON:
             self._notices.tell("deliveries")
         return view
 
@@ -123,41 +125,3 @@ class Posts:
 
     def _linked(self, row: PostRow) -> PostRow:
         return msgspec.structs.replace(row, uploads=[self._uploads.linked(upload) for upload in row.uploads])
-
-
-def submission(prepared: Prepared, key: Key | None) -> Submission:
-    """A prepared post on its way in, and its answer."""
-    answer = NewPostView(**shown(_row(prepared.new)), warnings=warning_views(prepared.warnings))
-    return Submission(new=prepared.new, answer=answer, key=key)
-
-
-def _row(new: NewPost) -> PostRow:
-    """What is about to be written, as it would be read."""
-    return PostRow(
-        id=new.id,
-        organization_id=new.organization_id,
-        team_id=new.team_id,
-        title=new.title,
-        reference_key=new.reference_key,
-        post_date=new.post_date,
-        status=new.status,
-        platforms=new.platforms,
-        content=new.content,
-        created_at=BEFORE,
-        updated_at=BEFORE,
-        deliveries=[
-            DeliveryRow(
-                id=delivery.id,
-                platform=delivery.platform,
-                social_account_id=delivery.social_account_id,
-                state=State.SCHEDULED,
-                due_at=new.post_date,
-            )
-            for delivery in new.deliveries
-        ],
-    )
-
-
-def warning_views(findings: Iterable[Finding]) -> list[WarningView]:
-    """Warnings as they are shown."""
-    return [WarningView(code=each.code, message=each.message, path=list(each.path)) for each in findings]

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -14,19 +13,14 @@ from core.drafting import AnyAdapter
 from core.errors import InvalidPost, NotFound
 from core.findings import Finding
 from core.ids import new_id, parse_id
-from core.post import Media, PostRequest
-from core.posts.intake import NewDelivery, NewPost
+from core.post import Account, Media, PostRequest
+from core.posts.idempotency import Key
+from core.posts.new_post import Made, MadeDelivery, NewDelivery, NewPost
 from core.posts.terms import folded, terms_of
+from core.posts.views import WarningView
 from core.tenants.callers import WHOLE, Reach
 from core.tenants.tenants import Tenants
 from core.uploads.uploads import Uploads
-
-
-class Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """A sound request: the post as it would be stored, and what its author may want to mend all the same."""
-
-    new: NewPost
-    warnings: tuple[Finding, ...]
 
 
 class Preparation:
@@ -73,54 +67,56 @@ class Preparation:
         accounts = await self._accounts.of_team(organization_id, team_id)
         if not accounts and await self._tenants.team(organization_id, team_id) is None:
             return None
-        accounts = tuple(account for account in accounts if within.has_account(UUID(account.id)))
+        return await self._facts_of(organization_id, team_id, accounts, bodies, within)
+
+    async def _facts_of(
+        self,
+        organization_id: UUID,
+        team_id: UUID,
+        accounts: tuple[Account, ...],
+        bodies: Sequence[object],
+        within: Reach,
+    ) -> Facts:
+        if within.account_ids is not None:
+            accounts = tuple(account for account in accounts if within.has_account(UUID(account.id)))
         named = set[str]().union(*map(named_uploads, bodies))
         return Facts(accounts=accounts, uploads=await self._media(organization_id, team_id, named))
 
-    async def prepared(self, organization_id: UUID, body: object, *, within: Reach = WHOLE) -> Prepared:
+    async def quickly(
+        self, organization_id: UUID, body: object, *, within: Reach = WHOLE, key: Key | None = None
+    ) -> NewPost:
+        """Like `prepared`, but by the team's accounts as they are remembered, which storing it has to compare.
+
+        That suffices to find a post sound; what is at fault is looked at once more with what is so now.
+        """
+        team_id = _team_of(body, within)
+        last = self._accounts.standings.last(organization_id, team_id) if team_id else None
+        if team_id is None or last is None:
+            return await self.prepared(organization_id, body, within=within, key=key)
+        facts = await self._facts_of(organization_id, team_id, last.accounts, [body], within)
+        try:
+            return self.prepared_with(facts, organization_id, body, key=key, stamp=last.stamp)
+        except (InvalidPost, NotFound):
+            return await self.prepared(organization_id, body, within=within, key=key)
+
+    async def prepared(
+        self, organization_id: UUID, body: object, *, within: Reach = WHOLE, key: Key | None = None
+    ) -> NewPost:
         """The post that this request asks for.
 
         Raises `InvalidPost` with every finding, and `NotFound` for a team that is not the organization's.
         """
         facts = await self.facts(organization_id, body, within)
-        return self.prepared_with(facts, organization_id, body)
+        return self.prepared_with(facts, organization_id, body, key=key)
 
-    def prepared_with(self, facts: Facts, organization_id: UUID, body: object) -> Prepared:
-        """The same with the facts at hand."""
+    def prepared_with(
+        self, facts: Facts, organization_id: UUID, body: object, *, key: Key | None = None, stamp: int | None = None
+    ) -> NewPost:
+        """The same with the facts at hand; `stamp` is that of the accounts in them, if it has to be compared."""
         checked = check(body, self._adapters, facts)
         request, post_date = _sound(checked)
-        new = self._new_post(organization_id, request, post_date, body, checked, facts)
-        return Prepared(new=new, warnings=checked.report.warnings)
-
-    async def _media(self, organization_id: UUID, team_id: UUID, texts: Iterable[str]) -> dict[str, Media]:
-        named = {text: id for text in texts if (id := parse_id(text)) is not None}
-        if not named:
-            return {}
-        found = await self._uploads.many(organization_id, team_id, set(named.values()))
-        return {text: found[id].media for text, id in named.items() if id in found}
-
-    def _new_post(
-        self,
-        organization_id: UUID,
-        request: PostRequest,
-        post_date: datetime,
-        body: Any,
-        checked: Checked,
-        facts: Facts,
-    ) -> NewPost:
-        deliveries = [
-            NewDelivery(
-                id=new_id(),
-                social_account_id=UUID(planned.account.id),
-                platform=planned.platform,
-                position=planned.position,
-                block=planned.block,
-                calls=self._adapters[planned.platform].calls(planned.draft) if planned.draft else {},
-            )
-            for planned in checked.planned
-            if request.status == "SCHEDULED" and planned.account is not None
-        ]
         team_id, title = UUID(request.team_id), folded(request.title)
+        deliveries = self._deliveries(request, checked)
         return NewPost(
             id=new_id(),
             organization_id=organization_id,
@@ -130,13 +126,51 @@ class Preparation:
             post_date=post_date,
             status=request.status,
             platforms=list(dict.fromkeys(request.social_account_types)),
-            content=body,
+            content=body,  # type: ignore[arg-type]  # a sound request is an object
             max_delay=request.max_delay or self._max_delay,
             deliveries=deliveries,
             folded=title,
             terms=terms_of(team_id, title, request.social_account_types),
             uploads=sorted({UUID(media.upload_id) for media in facts.uploads.values() if media.upload_id}),
+            made=_made(deliveries, checked.report.warnings),
+            key=key.key if key else None,
+            digest=key.digest if key else None,
+            stamp=stamp,
         )
+
+    def _deliveries(self, request: PostRequest, checked: Checked) -> list[NewDelivery]:
+        if request.status != "SCHEDULED":
+            return []
+        return [
+            NewDelivery(
+                id=new_id(),
+                social_account_id=UUID(planned.account.id),
+                platform=planned.platform,
+                position=planned.position,
+                block=planned.block,
+                calls=self._adapters[planned.platform].calls(planned.draft) if planned.draft else {},
+            )
+            for planned in checked.planned
+            if planned.account is not None
+        ]
+
+    async def _media(self, organization_id: UUID, team_id: UUID, texts: Iterable[str]) -> dict[str, Media]:
+        named = {text: id for text in texts if (id := parse_id(text)) is not None}
+        if not named:
+            return {}
+        found = await self._uploads.many(organization_id, team_id, set(named.values()))
+        return {text: found[id].media for text, id in named.items() if id in found}
+
+
+def _made(deliveries: Sequence[NewDelivery], warnings: Sequence[Finding]) -> Made:
+    made = [
+        MadeDelivery(id=each.id, platform=each.platform, social_account_id=each.social_account_id)
+        for each in deliveries
+    ]
+    return Made(
+        deliveries=made,
+        warnings=[WarningView(code=each.code, message=each.message, path=list(each.path)) for each in warnings],
+    )
 
 
 def _team_of(body: object, within: Reach) -> UUID | None:

@@ -1,31 +1,50 @@
 -- name: take_in
--- Posts with their deliveries and uploads. A post whose idempotency key was used before, or is being used by another
--- transaction, is left out, and so is one whose reference key is taken, alone and with all its own. Answers for each
--- when it was stored, and whether it has claimed its idempotency key.
-with sent as (
+-- Posts with their deliveries and uploads. The verdict on each is `sound`, and then it is stored, with all its own; else
+-- it says what stands against it: its idempotency key is under way in another transaction, or was used before (then what
+-- stands under it is answered as well); its reference key is taken; the team's accounts are no longer those with which
+-- it was checked. A key that comes in by another transaction at this very moment is a unique violation.
+with sent as materialized (
     select * from jsonb_to_recordset(%(posts)s) as s(
         id uuid, organization_id uuid, team_id uuid, title text, reference_key text, post_date timestamptz,
         folded text, terms text[], status text, platforms text[], content jsonb, max_delay float8, deliveries jsonb,
-        uploads uuid[])
-), keyed as (
-    select * from jsonb_to_recordset(%(keys)s) as k(
-        post_id uuid, organization_id uuid, route text, key text, digest text, answer jsonb)
-), tried as materialized (
-    select keyed.*, pg_try_advisory_xact_lock(hashtextextended(concat_ws(' ', organization_id, route, key), 0)) as free
-    from keyed
-), claimed as (
-    insert into idempotency_keys (organization_id, route, key, digest, post_id, answer)
-    select organization_id, route, key, decode(digest, 'hex'), post_id, answer from tried where free
-    order by organization_id, route, key
-    on conflict (organization_id, route, key) do nothing
-    returning post_id
+        uploads uuid[], key text, digest text, made jsonb, stamp bigint)
+), stamps as materialized (
+    select a.organization_id, a.team_id, bit_xor(account_stamp(a.id, a.xmin, g.xmin)) as stamp
+    from (select distinct organization_id, team_id from sent where stamp is not null) as named
+    join social_accounts a on a.team_id = named.team_id and a.organization_id = named.organization_id
+    join grants g on g.id = a.grant_id
+    where a.disconnected_at is null
+    group by a.organization_id, a.team_id
+), judged as materialized (
+    select sent.id, used.digest, used.post_id, used.answer, used.created_at,
+           case when sent.key is not null and not pg_try_advisory_xact_lock(
+                    hashtextextended(concat_ws(' ', sent.organization_id, %(route)s::text, sent.key), 0)) then 'key_under_way'
+                when used.post_id is not null then 'key_used'
+                when taken.id is not null then 'reference_key_taken'
+                when sent.stamp <> coalesce(stamps.stamp, 0) then 'accounts_changed'
+                else 'sound' end as verdict
+    from sent
+    left join stamps on stamps.team_id = sent.team_id and stamps.organization_id = sent.organization_id
+    -- One by one, whatever the planner believes of the size of a table: never by reading all of it.
+    left join lateral (
+        select digest, post_id, answer, created_at from idempotency_keys u
+        where u.organization_id = sent.organization_id and u.route = %(route)s and u.key = sent.key limit 1
+    ) as used on true
+    left join lateral (
+        select id from posts p
+        where p.team_id = sent.team_id and p.reference_key = sent.reference_key and p.deleted_at is null limit 1
+    ) as taken on true
 ), stored as (
     insert into posts (id, organization_id, team_id, title, folded, reference_key, post_date, status, platforms, content)
     select id, organization_id, team_id, title, folded, reference_key, post_date, status, platforms, content
-    from sent
-    where id in (select post_id from claimed) or id not in (select post_id from keyed)
-    on conflict (team_id, reference_key) where reference_key is not null and deleted_at is null do nothing
+    from sent join judged using (id) where verdict = 'sound'
     returning id, created_at
+), claimed as (
+    insert into idempotency_keys (organization_id, route, key, digest, post_id, answer)
+    select organization_id, %(route)s, key, decode(digest, 'base64'), id, made
+    from sent join stored using (id) where key is not null
+    -- In one order everywhere, so that two transactions do not wait for each other.
+    order by organization_id, key
 ), placed as (
     insert into deliveries (id, organization_id, team_id, post_id, social_account_id, grant_id, lane_id, platform,
                             position, block, calls, fingerprint, state, due_at, turn_at, expires_at)
@@ -46,11 +65,15 @@ with sent as (
     insert into post_uploads (post_id, upload_id)
     select sent.id, u from sent join stored on stored.id = sent.id cross join lateral unnest(sent.uploads) as u
 )
-select sent.id, stored.created_at, claimed.post_id is not null
-from sent left join stored on stored.id = sent.id left join claimed on claimed.post_id = sent.id
+select judged.id, judged.verdict, stored.created_at, judged.digest, judged.post_id, judged.answer, judged.created_at
+from judged left join stored on stored.id = judged.id
 
 -- name: stored_at
 select created_at from posts where organization_id = %(organization_id)s and id = %(id)s
+
+-- name: has_ended
+-- Whether the server process behind a connection has ended, as far as it is seen from here: through a pooler it is not.
+select not exists (select from pg_stat_activity where pid = %(lost)s), pg_backend_pid()
 
 -- name: shown
 -- Posts as they are shown, each with its deliveries, uploads and accounts, in the order in which they are asked for.
@@ -102,15 +125,6 @@ where p.organization_id = %(organization_id)s and p.reference_key = any(%(keys)s
       select from deliveries d where d.post_id = p.id and d.social_account_id <> all(%(accounts)s)))
 order by array_position(%(keys)s, p.reference_key), p.created_at desc, p.id desc
 limit 1
-
--- name: used_keys
--- What stands under these keys now, our own claims among them.
-select sent.post_id, u.digest, u.post_id, u.answer, u.created_at
-from jsonb_to_recordset(%(keys)s) as sent(post_id uuid, organization_id uuid, route text, key text)
-join idempotency_keys u using (organization_id, route, key)
-
--- name: free_keys
-delete from idempotency_keys where post_id = any(%(posts)s)
 
 -- name: expire_keys
 delete from idempotency_keys where (organization_id, route, key) in (

@@ -191,19 +191,6 @@ class NewPostView(PostView, frozen=True, kw_only=True, rename="camel"):
     warnings: list[WarningView]
 
 
-BEFORE = datetime(1, 1, 1, tzinfo=UTC)
-"""When a post was stored that is not stored yet."""
-
-
-def stamped(view: NewPostView, stored_at: datetime) -> NewPostView:
-    """The answer to a create that was made `BEFORE` its post was stored, now that this is done."""
-    if view.created_at != timestamp(BEFORE):
-        return view
-    now = timestamp(stored_at)
-    deliveries = [msgspec.structs.replace(each, due_at=max(each.due_at, now)) for each in view.deliveries]
-    return msgspec.structs.replace(view, created_at=now, updated_at=now, deliveries=deliveries)
-
-
 class FullPostView(PostView, frozen=True, kw_only=True, rename="camel"):
     """A post with the files and the accounts that belong to it."""
 

@@ -83,7 +83,7 @@ def test_every_error_of_ours_becomes_a_problem(kind: type[FingerpostError]) -> N
         (errors.RefusedUrl("words"), 400, "url_refused"),
         (errors.Unready("words"), 503, "unready"),
         (ConnectionLost("words"), 503, "unready"),
-        (CommitUnknown("words"), 500, "internal"),
+        (CommitUnknown("words", backend=1), 500, "internal"),
         (psycopg.OperationalError("words"), 503, "unready"),
         (psycopg.errors.AdminShutdown("words"), 503, "unready"),
         (psycopg.errors.UniqueViolation("words"), 500, "internal"),

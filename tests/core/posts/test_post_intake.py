@@ -6,20 +6,21 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
+import msgspec
 import pytest
 from psycopg import AsyncConnection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from core.adapter import Profile
 from core.database.notices import heard, listen
 from core.database.pool import open_pool
 from core.errors import Conflict, InvalidPost, NotFound
 from core.ids import new_id
-from core.posts.intake import NewDelivery, NewPost, Submission, UnclearPost
-from core.posts.posts import submission
-from core.posts.preparation import Prepared
+from core.posts.intake import UnclearPost
+from core.posts.new_post import Made, MadeDelivery, NewDelivery, NewPost
 from core.sandbox.picture import sample_picture
 from tests.core.posts.conftest import Desk, desk_over
 
@@ -97,7 +98,7 @@ async def test_one_bad_row_takes_nobody_along(desk: Desk) -> None:
     strange = new_post(other, other_team, accounts=[desk.account_id])
     deleted = new_post(desk.organization_id, desk.team_id, accounts=[desk.account_id], uploads=[new_id()])
     group = [good[0], gone, strange, deleted, good[1]]
-    answers = await asyncio.gather(*(intake.store(submitted(item)) for item in group), return_exceptions=True)
+    answers = await asyncio.gather(*(intake.store(item) for item in group), return_exceptions=True)
     assert [type(answer) for answer in answers[1:4]] == [Conflict] * 3
     assert {row[0] for row in await desk.rows("select id from posts")} == {item.id for item in good}
     assert await desk.rows("select count(*) from deliveries") == [(1,)]
@@ -114,6 +115,48 @@ async def test_an_account_that_goes_away_while_a_post_comes_in_is_told(desk: Des
     with pytest.raises(Conflict):
         await desk.posts.create(desk.organization_id, desk.request())
     assert await desk.rows("select 1 from posts") == []
+
+
+async def test_a_post_is_held_against_the_accounts_as_they_are_when_it_is_stored(desk: Desk) -> None:
+    """What was read for an earlier post is remembered, and compared."""
+
+    def by_name(name: str) -> dict[str, Any]:
+        return desk.request({"boardId": None, "boardName": name})
+
+    async def rename(name: str) -> None:
+        board = msgspec.json.encode([{"id": "4711", "name": name}]).decode()
+        await desk.rows("update social_accounts set channels = %(board)s::jsonb returning 1", board=board)
+
+    async def faults(name: str) -> list[str]:
+        with pytest.raises(InvalidPost) as caught:
+            await desk.posts.create(desk.organization_id, by_name(name))
+        return [finding.code for finding in caught.value.report.errors]
+
+    await desk.posts.create(desk.organization_id, by_name("Recipes"))
+    await rename("Dishes")
+    assert await faults("Recipes") == ["pinterest.board-name"]
+    await rename("Meals")
+    await desk.posts.create(desk.organization_id, by_name("Meals"))
+    await desk.rows("update grants set hosts = '{}' returning 1")
+    await desk.posts.create(desk.organization_id, by_name("Meals"))
+    await desk.rows("update social_accounts set disconnected_at = now() returning 1")
+    assert await faults("Meals") == ["no_account"]
+    assert await desk.rows("select count(*) from posts") == [(3,)]
+
+
+async def test_another_account_that_is_connected_meanwhile_makes_it_ambiguous(desk: Desk) -> None:
+    await desk.posts.create(desk.organization_id, desk.request())
+    await desk.accounts.connect(
+        organization_id=desk.organization_id,
+        team_id=desk.team_id,
+        platform="PINTEREST",
+        profile=Profile(external_user="124", username="second", display_name="Second"),
+        channels=[],
+        access_token="token",
+    )
+    with pytest.raises(InvalidPost) as caught:
+        await desk.posts.create(desk.organization_id, desk.request())
+    assert [finding.code for finding in caught.value.report.errors] == ["account_ambiguous"]
 
 
 async def test_a_reference_key_may_be_used_by_every_team(desk: Desk) -> None:
@@ -153,25 +196,38 @@ async def test_warnings_come_with_the_answer(desk: Desk) -> None:
     ]
 
 
-Break = Literal["answer", "commit", "insert"]
+Break = Literal["answer", "commit", "statement", "silence"]
 
 
-@pytest.mark.parametrize(("breaks", "outcome"), [("answer", None), ("commit", "unknown"), ("insert", "not_stored")])
+@pytest.mark.parametrize(
+    ("breaks", "status", "outcome"),
+    [
+        ("answer", "SCHEDULED", None),
+        ("statement", "SCHEDULED", "not_stored"),
+        ("silence", "SCHEDULED", "unknown"),
+        ("answer", "REVIEW", None),
+        ("commit", "REVIEW", "not_stored"),
+        ("statement", "REVIEW", "not_stored"),
+    ],
+)
 async def test_a_connection_that_is_lost_never_makes_a_lie(
-    database_url: str, tmp_path: Path, breaks: Break, outcome: str | None
+    database_url: str, tmp_path: Path, breaks: Break, status: str, outcome: str | None
 ) -> None:
-    """Lost behind the COMMIT: stored, and said to be. Before it: unknown, with the id. In the insert: not stored."""
+    """Lost behind the writing: stored, and said to be. Before it: not stored, as soon as nobody can write it any more.
+
+    As long as the server's end of the connection lives it may be written yet: unknown, with the id.
+    """
     async with (
         cut_once(database_url, breaks) as url,
         open_pool(url, size=2, name="cut") as pool,
         desk_over(pool, tmp_path) as desk,
     ):
         if outcome is None:
-            view = await desk.posts.create(desk.organization_id, desk.request())
+            view = await desk.posts.create(desk.organization_id, desk.request(status=status))
             assert (await desk.posts.get(desk.organization_id, str(view.id))).title == "A Pin"
             return
         with pytest.raises(UnclearPost) as caught:
-            await desk.posts.create(desk.organization_id, desk.request())
+            await desk.posts.create(desk.organization_id, desk.request(status=status))
         assert caught.value.outcome == outcome
         assert isinstance(caught.value.post_id, UUID)
         assert await desk.rows("select 1 from posts") == []
@@ -184,13 +240,17 @@ async def test_a_pool_without_a_connection_stores_nothing_for_certain(database_u
         pool.connection(),
     ):
         with pytest.raises(UnclearPost) as caught:
-            await desk.posts.intake.store(submitted(new_post(desk.organization_id, desk.team_id)))
+            await desk.posts.intake.store(new_post(desk.organization_id, desk.team_id))
         assert caught.value.outcome == "not_stored"
 
 
 def new_post(
     organization_id: UUID, team_id: UUID, *, accounts: Sequence[UUID] = (), uploads: Sequence[UUID] = ()
 ) -> NewPost:
+    deliveries = [
+        NewDelivery(id=new_id(), social_account_id=id, platform="PINTEREST", position=0, block={}, calls={})
+        for id in accounts
+    ]
     return NewPost(
         id=new_id(),
         organization_id=organization_id,
@@ -202,28 +262,30 @@ def new_post(
         platforms=["PINTEREST"],
         content={},
         max_delay=1,
-        deliveries=[
-            NewDelivery(id=new_id(), social_account_id=id, platform="PINTEREST", position=0, block={}, calls={})
-            for id in accounts
-        ],
+        deliveries=deliveries,
         uploads=list(uploads),
         folded="x",
         terms=[],
+        made=Made(
+            deliveries=[
+                MadeDelivery(id=each.id, platform=each.platform, social_account_id=each.social_account_id)
+                for each in deliveries
+            ],
+            warnings=[],
+        ),
     )
-
-
-def submitted(new: NewPost) -> Submission:
-    return submission(Prepared(new=new, warnings=()), key=None)
 
 
 @asynccontextmanager
 async def cut_once(url: str, breaks: Break) -> AsyncIterator[str]:
     """A way to the same database that breaks once, on the connection that stores a post.
 
-    At `insert` the statement is not handed on, at `commit` the COMMIT is not, at `answer` its answer is not.
+    At `statement` the statement is not handed on, at `commit` the COMMIT is not, at `answer` the answer to what stores
+    it is not; at `silence` nothing is handed on, and the server does not hear that the client has gone.
     """
     target = conninfo_to_dict(url)
     tasks: set[asyncio.Task[None]] = set()
+    left = asyncio.Event()
     broken = False
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -241,25 +303,29 @@ async def cut_once(url: str, breaks: Break) -> AsyncIterator[str]:
 
         task = asyncio.create_task(answers())
         tasks.add(task)
-        wrote = False
+        begun = wrote = False
         while data := await reader.read(65536):
-            stores = b"insert into posts" in data
-            wrote = wrote or stores
-            if not broken and ((breaks == "insert" and stores) or (breaks == "commit" and wrote and b"COMMIT" in data)):
+            begun, writes = begun or b"BEGIN" in data, b"insert into posts" in data
+            wrote = wrote or writes
+            commits = writes if not begun else wrote and b"COMMIT" in data
+            if not broken and ((writes and breaks in ("statement", "silence")) or (commits and breaks == "commit")):
                 broken = True
                 break
-            if not broken and breaks == "answer" and wrote and b"COMMIT" in data:
+            if not broken and commits and breaks == "answer":
                 broken = silent = True
                 forth.write(data)
                 await _until_stored(url)
                 break
             forth.write(data)
-        forth.close()
         writer.close()
+        if breaks == "silence":
+            await left.wait()
+        forth.close()
 
     with tempfile.TemporaryDirectory(prefix="fp-", dir="/tmp") as folder:
         async with await asyncio.start_unix_server(serve, Path(folder) / ".s.PGSQL.5432"):
             yield make_conninfo(url, host=folder, port=5432, sslmode="disable", gssencmode="disable")
+            left.set()
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
