@@ -6,6 +6,7 @@ import signal
 
 import click
 
+from core.garbage import spare_what_is_there
 from core.logs import configure
 from core.registry import Registry
 from core.settings import Settings
@@ -58,8 +59,9 @@ def schedule(ready_fd: int | None) -> None:
         stop = asyncio.Event()
         for number in STOPPING:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        registry = _registry(settings)
         _ready(ready_fd)
-        await run_scheduler(settings, _registry(settings), stop)
+        await run_scheduler(settings, registry, stop)
 
     asyncio.run(until_stopped())
 
@@ -72,6 +74,7 @@ def _registry(settings: Settings) -> Registry:
 
 
 def _ready(fd: int | None) -> None:
+    spare_what_is_there()
     if fd is not None:
         os.write(fd, b"ready\n")
         os.close(fd)
