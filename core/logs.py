@@ -1,15 +1,19 @@
 """Logs: one JSON object a line on standard error, or readable lines in a terminal."""
 
+import json
 import logging
 import sys
+from collections.abc import Callable
+from typing import Any
 
+import msgspec
 import structlog
 
 
 def configure(level: str = "info") -> None:
     """Set logging up for this process; `level` is debug, info, warning or error."""
     threshold = logging.getLevelNamesMapping()[level.upper()]
-    renderer = structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
+    terminal = sys.stderr.isatty()
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -18,11 +22,23 @@ def configure(level: str = "info") -> None:
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=[*shared, structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(_line)],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr)
+        if terminal
+        else structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
+    renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
     logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
+
+
+def _line(event: dict[str, Any], default: Callable[[Any], Any]) -> bytes:
+    """A line of the log, in UTF-8."""
+    try:
+        return msgspec.json.encode(event, enc_hook=default)
+    except (UnicodeEncodeError, OverflowError, TypeError, ValueError):
+        # A platform may have said what no UTF-8 can write.
+        return json.dumps(event, default=default).encode()

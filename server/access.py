@@ -1,8 +1,8 @@
 """The access log: every request gets an id, which every answer carries, and one line when it is over."""
 
+import os
 import re
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,6 +11,9 @@ from core.clock import elapsed
 from core.tenants.callers import Caller, Operator
 
 HEADER = "x-request-id"
+_HEADER = HEADER.encode()
+
+_KEPT = "answer_headers"
 
 _FIT = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 # What follows these opens a door, to an end user's page or to a file; it is not written down.
@@ -29,15 +32,17 @@ class AccessLog:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request_id = _given_id(scope) or uuid4().hex
+        request_id = _given_id(scope) or os.urandom(16).hex()
         start = elapsed()
         status = 0
+        headers = answer_headers(scope)
+        headers.append((_HEADER, request_id.encode()))
 
         async def marked(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (HEADER.encode(), request_id.encode())]
+                message["headers"] = [*message["headers"], *headers]
             await send(message)
 
         # Each request has a task of its own, and with it a context that nobody reads afterwards.
@@ -64,6 +69,12 @@ class AccessLog:
         )
 
 
+def answer_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """The headers that the answer to this request bears whatever it is; whoever has one to tell adds it."""
+    headers: list[tuple[bytes, bytes]] = scope["state"].setdefault(_KEPT, [])
+    return headers
+
+
 def _given_id(scope: Scope) -> str | None:
-    given = next((value for name, value in scope["headers"] if name == HEADER.encode()), b"")
+    given = next((value for name, value in scope["headers"] if name == _HEADER), b"")
     return given.decode() if _FIT.fullmatch(given) else None

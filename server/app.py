@@ -1,7 +1,7 @@
 """The composition root: everything that the HTTP API is made of, put together in one place."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from random import Random
 from typing import Any
@@ -11,7 +11,6 @@ import redis.asyncio
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.di import Provide
-from litestar.middleware import DefineMiddleware
 from litestar.types import ControllerRouterHandler
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
@@ -64,7 +63,6 @@ from server import openapi
 from server.access import AccessLog
 from server.analytics import AnalyticsController
 from server.apps import AppController
-from server.auth import OPEN, KeyAuthentication, admit
 from server.bodies import MAX_BYTES
 from server.browsers import compression, cors
 from server.bulk import BulkController
@@ -72,6 +70,7 @@ from server.caller_limit import CallerLimit
 from server.channels import ChannelController, SectionController
 from server.connecting import ConnectController
 from server.deliveries import DeliveryController
+from server.door import Door
 from server.dry_runs import DryRunController
 from server.entity_tags import Tagged
 from server.events import EventController
@@ -158,6 +157,7 @@ def create_app(settings: Settings, registry: Registry) -> Litestar:
     Raises `Misconfigured`, here for a setting and at the start for a database that is not to be reached.
     """
 
+    rooms: dict[str, Any] = {}
     guard = Guard(settings.allow_urls.split(","))
     vault = Vault.parse(settings.master_keys, file=settings.keys_file)
     storage = open_storage(settings)
@@ -166,17 +166,15 @@ def create_app(settings: Settings, registry: Registry) -> Litestar:
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             await _open(app.state, stack, settings, registry, guard, vault, storage)
+            rooms.update({name: app.state[name] for name in ROOMS})
             yield
 
     app = Litestar(
         route_handlers=_handlers(registry),
         lifespan=[lifespan],
-        dependencies={name: Provide(_room(name), sync_to_thread=False) for name in ROOMS},
-        middleware=[
-            DefineMiddleware(KeyAuthentication, exclude_from_auth_key=OPEN),
-            CallerLimit(settings.api_calls),
-        ],
-        guards=[admit],
+        # They ask for nothing themselves, not even for the state: that would be looked up for every request.
+        dependencies={name: Provide(_room(rooms, name), sync_to_thread=False) for name in ROOMS},
+        middleware=[Door(CallerLimit(settings.api_calls))],
         response_class=Tagged,
         exception_handlers={Exception: answer},
         request_max_body_size=MAX_BYTES,
@@ -320,8 +318,8 @@ def _open_changes(state: State, pool: Pool, settings: Settings, registry: Regist
     state.published = PublishedPosts(pool, changes, visits, state.upkeep, registry)
 
 
-def _room(name: str) -> Any:
-    def provide(state: State) -> Any:
-        return state[name]
+def _room(rooms: Mapping[str, Any], name: str) -> Callable[[], Any]:
+    def provide() -> Any:
+        return rooms[name]
 
     return provide

@@ -1,16 +1,14 @@
 """Authentication and admission: an API key under any of three headers, and what each route asks of it."""
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
-from litestar.connection import ASGIConnection
-from litestar.handlers import BaseRouteHandler
-from litestar.middleware.authentication import AbstractAuthenticationMiddleware, AuthenticationResult
+from litestar import types
 
 from core.errors import Forbidden, NotAuthenticated, NotFound
 from core.ids import parse_id
 from core.tenants.bounds import Bounds, Noun
-from core.tenants.callers import ADMIN, Operator, Scope
+from core.tenants.callers import ADMIN, Caller, Operator, Scope
 from core.tenants.keyring import Keyring
 
 OPEN = "open"
@@ -22,7 +20,8 @@ ACCESS = "access"
 HEADERS = ("x-api-key", "x-access-key")
 """The headers that hold a key as it is; `Authorization: Bearer` (RFC 6750) is the third way."""
 
-_SPELLED = frozenset({*(name.encode() for name in HEADERS), b"authorization"})
+_PLAIN = tuple(name.encode() for name in HEADERS)
+_SPELLED = frozenset({*_PLAIN, b"authorization"})
 
 _WHERE = "Send it in the header `x-api-key`, in `x-access-key`, or as `Authorization: Bearer <key>`."
 
@@ -46,29 +45,29 @@ def access(scope: Scope | Literal["admin"], narrowest: Narrowest = "organization
     return {ACCESS: Access(scope=scope, narrowest=narrowest, ids=ids)}
 
 
-class KeyAuthentication(AbstractAuthenticationMiddleware):
-    """Puts the `Caller` of a known key on the request as its user. Raises `NotAuthenticated` without one."""
-
-    async def authenticate_request(self, connection: ASGIConnection[Any, Any, Any, Any]) -> AuthenticationResult:
-        """See the class."""
-        secret = _secret(connection)
-        if secret is None:
-            raise NotAuthenticated(f"There is no API key in the request. {_WHERE}")
-        keyring: Keyring = connection.app.state.keyring
-        caller = await keyring.authenticate(secret)
-        if caller is None:
-            raise NotAuthenticated(f"This API key is not known; it may have expired or been revoked. {_WHERE}")
-        return AuthenticationResult(user=caller, auth=None)
+def is_open(scope: types.Scope) -> bool:
+    """Whether anybody may make this request: to a route that is marked so, or to be told which methods there are."""
+    return bool(scope["route_handler"].opt.get(OPEN)) or scope.get("method") == "OPTIONS"
 
 
-async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """The guard of every route. Raises `Forbidden` for a key that does not suffice, `NotFound` for what it cannot see.
+async def authenticate(scope: types.Scope) -> Caller | Operator:
+    """Whose key is in a request. Raises `NotAuthenticated` without one that is known."""
+    secret = _secret(scope)
+    if secret is None:
+        raise NotAuthenticated(f"There is no API key in the request. {_WHERE}")
+    keyring: Keyring = scope["litestar_app"].state.keyring
+    caller = await keyring.authenticate(secret)
+    if caller is None:
+        raise NotAuthenticated(f"This API key is not known; it may have expired or been revoked. {_WHERE}")
+    return caller
+
+
+async def admit(scope: types.Scope, caller: Caller | Operator) -> None:
+    """Raise `Forbidden` for a key that does not suffice for its route, `NotFound` for what it cannot see.
 
     A route that declares nothing serves nobody.
     """
-    if handler.opt.get(OPEN) or connection.scope["method"] == "OPTIONS":  # type: ignore[typeddict-item]  # never a websocket
-        return
-    asked, caller = handler.opt.get(ACCESS), connection.user
+    asked = scope["route_handler"].opt.get(ACCESS)
     if not isinstance(asked, Access):
         raise Forbidden("No key may use this address.")
     if isinstance(caller, Operator):
@@ -82,9 +81,9 @@ async def admit(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRou
     )
     if _WIDTHS.index(narrowness) > _WIDTHS.index(asked.narrowest):
         raise Forbidden(f"This API key is for {_FOR[narrowness]} only; this call needs {_NEEDS[asked.narrowest]}.")
-    bounds: Bounds = connection.app.state.bounds
+    bounds: Bounds = scope["litestar_app"].state.bounds
     for name, noun in asked.ids.items():
-        id = parse_id(connection.path_params[name])
+        id = parse_id(scope["path_params"][name])
         if id is None or not await bounds.reached(caller, noun, id):
             raise NotFound(f"There is no such {noun.replace('_', ' ')}.")
 
@@ -97,12 +96,11 @@ _NEEDS: dict[Narrowest, str] = {
 }
 
 
-def _secret(connection: ASGIConnection[Any, Any, Any, Any]) -> str | None:
-    headers: list[tuple[bytes, bytes]] = [*connection.scope["headers"]]
+def _secret(scope: types.Scope) -> str | None:
     # Of a header that comes twice the first counts.
-    sent = {name: value.strip() for name, value in reversed(headers) if name in _SPELLED}
-    for spelled in HEADERS:
-        if secret := sent.get(spelled.encode()):
+    sent = {name: value.strip() for name, value in reversed([*scope["headers"]]) if name in _SPELLED}
+    for spelled in _PLAIN:
+        if secret := sent.get(spelled):
             return secret.decode("latin-1")
     scheme, _, bearer = sent.get(b"authorization", b"").partition(b" ")
     return bearer.strip().decode("latin-1") or None if scheme.lower() == b"bearer" else None

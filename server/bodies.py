@@ -4,6 +4,8 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 from litestar import Request
+from litestar.exceptions import InternalServerException
+from litestar.exceptions.http_exceptions import RequestEntityTooLarge
 from msgspec import Meta
 
 from core.convert import convert
@@ -33,15 +35,31 @@ class InvalidRequest(InvalidPost):
 
 async def read_json(request: Request[Any, Any, Any]) -> object:
     """The decoded body, whatever its content type says (RFC 8259). Raises `InvalidRequest` where it is no JSON."""
-    return decode(await request.body())
+    return decode(await _read(request))
 
 
-async def read_struct(request: Request[Any, Any, Any], kind: type[S]) -> S:
-    """The body as `kind`. Raises `InvalidRequest` with every fault."""
-    found, findings = convert(kind, await read_json(request))
+async def read_struct(request: Request[Any, Any, Any], kind: type[S], *, empty: S | None = None) -> S:
+    """The body as `kind`; `empty` is what one without any bytes says. Raises `InvalidRequest` with every fault."""
+    raw = await _read(request)
+    if not raw and empty is not None:
+        return empty
+    found, findings = convert(kind, decode(raw))
     if found is None:
         raise InvalidRequest(Report(tuple(findings)))
     return found
+
+
+async def _read(request: Request[Any, Any, Any]) -> bytes:
+    """All bytes of a body, which nearly always comes in one piece."""
+    raw, more = b"", True
+    while more:
+        message = await request.receive()
+        if message["type"] != "http.request":
+            raise InternalServerException("The client disconnected.")
+        raw, more = raw + message["body"] if raw else message["body"], message["more_body"]
+        if len(raw) > MAX_BYTES:
+            raise RequestEntityTooLarge
+    return raw
 
 
 def decode(raw: bytes) -> object:

@@ -3,14 +3,13 @@
 from uuid import uuid4
 
 import structlog
-from litestar.enums import ScopeType
-from litestar.middleware import ASGIMiddleware
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import Scope
 
 from core.errors import TooManyRequests
 from core.governor.asks import Reading, Window
 from core.governor.governor import Governor
 from core.governor.line import Away
+from core.tenants.callers import Caller, Operator
 
 APP = "fingerpost:api"
 """Whose windows these are: our own."""
@@ -26,47 +25,35 @@ class CallerLimited(TooManyRequests):
         self.headers = headers
 
 
-class CallerLimit(ASGIMiddleware):
-    """Lets each API key make so many calls in any minute, and tells in each answer how it stands.
-
-    The headers are `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers. Raises
-    `CallerLimited` for what is too much. While Redis is away nobody is held up.
-    """
-
-    scopes = (ScopeType.HTTP,)
+class CallerLimit:
+    """Lets each API key make so many calls in any minute, and says how it stands; 0 is any number."""
 
     def __init__(self, calls: int) -> None:
         self._calls = calls
         self._log = structlog.get_logger(__name__)
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
-        """Count the call, and let it go on."""
-        caller = scope.get("user")
-        if caller is None or not self._calls:
-            await next_app(scope, receive, send)
-            return
+    async def count(self, scope: Scope, caller: Caller | Operator) -> list[tuple[bytes, bytes]]:
+        """Count a call; the headers that tell how its key stands, for the answer.
+
+        They are `RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers. Raises `CallerLimited` for
+        what is too much. While Redis is away nobody is held up.
+        """
+        if not self._calls:
+            return []
         governor: Governor = scope["litestar_app"].state.governor
         window = Window(name=f"{caller.key_id.hex}:calls:{SECONDS:g}", calls=self._calls, seconds=SECONDS)
         try:
             reading, delay = await governor.count(APP, window, uuid4().hex)
         except Away as error:
             self._log.warning("callers_not_limited", error=error.message)
-            await next_app(scope, receive, send)
-            return
+            return []
         if delay > 0:
             raise CallerLimited(
                 f"This API key may make {self._calls} calls in {SECONDS:g} seconds; come back in {delay:.1f} seconds.",
                 after=delay,
                 headers=_headers(reading),
             )
-        headers = [(name.lower().encode(), value.encode()) for name, value in _headers(reading).items()]
-
-        async def told(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *headers]
-            await send(message)
-
-        await next_app(scope, receive, told)
+        return [(name.lower().encode(), value.encode()) for name, value in _headers(reading).items()]
 
 
 def _headers(reading: Reading) -> dict[str, str]:

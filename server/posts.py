@@ -19,6 +19,7 @@ from core.tenants.callers import Caller
 from server.auth import access
 from server.bodies import read_json
 from server.entity_tags import names, tag_of
+from server.straight import Straight
 
 _BY_KEY = b"/reference-key/"
 
@@ -29,7 +30,13 @@ class PostController(Controller):
     path = "/api/v1/post"
     tags = ("Posts",)
 
-    @post(status_code=200, operation_id="postCreate", summary="Create a post", opt=access("write", "accounts"))
+    @post(
+        status_code=200,
+        operation_id="postCreate",
+        summary="Create a post",
+        opt=access("write", "accounts"),
+        middleware=[Straight("posts")],
+    )
     async def create(self, request: Request[Caller, None, State], posts: NamedDependency[Posts]) -> NewPostView:
         """Check a post and take it in; it goes out at its date, or at once where that has passed.
 

@@ -64,7 +64,7 @@ class ReviewController(Controller):
 
 
 async def _review(request: Request[Caller, None, State], verdict: Verdict) -> Review:
-    body = await read_struct(request, ReviewRequest) if await request.body() else ReviewRequest()
+    body = await read_struct(request, ReviewRequest, empty=ReviewRequest())
     return Review(verdict=verdict, key_id=request.user.key_id, note=body.note)
 
 

@@ -92,7 +92,7 @@ def test_it_is_served_and_publishes_and_broken_ones_are_named_and_harm_nobody(si
             assert f"the plug-in {name} is broken" in started.errors
             assert why in started.errors
             for log in ("serve", "work", "schedule"):
-                assert f'"plugin": "{name}"' in (tmp_path / f"state/logs/{log}.log").read_text()
+                assert f'"plugin":"{name}"' in (tmp_path / f"state/logs/{log}.log").read_text()
         with httpx.Client(base_url=told["apiUrl"], headers={"x-api-key": told["apiKey"]}, trust_env=False) as http:
             served = {each["platform"] for each in http.get("/api/v1/platforms").json()}
             assert served >= {"ACME", "ECHO", "PINTEREST"}
