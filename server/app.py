@@ -35,6 +35,7 @@ from core.governor.governor import Governor
 from core.governor.journal import Journal
 from core.governor.meter import RateMeter
 from core.governor.passages import Passages
+from core.governor.tally import Tally
 from core.guard import Guard
 from core.http import open_client, open_transport
 from core.insights.statistics import Statistics
@@ -66,6 +67,7 @@ from server.apps import AppController
 from server.bodies import MAX_BYTES
 from server.browsers import compression, cors
 from server.bulk import BulkController
+from server.caller_limit import APP as CALLS
 from server.caller_limit import CallerLimit
 from server.channels import ChannelController, SectionController
 from server.connecting import ConnectController
@@ -234,6 +236,7 @@ def _open_rates(state: State, stack: AsyncExitStack, pool: Pool, settings: Setti
     """Open what limits callers, and what shows the limits of platforms."""
     state.governor = Governor(settings.redis_url, Journal(pool, worker=False), call_seconds=settings.lease)
     stack.push_async_callback(state.governor.aclose)
+    state.tally = Tally(state.governor, CALLS)
     closing = asyncio.Event()
     beats = asyncio.create_task(state.governor.keep(closing))
     stack.push_async_callback(asyncio.wait, [beats])

@@ -1,14 +1,12 @@
 """The limit on callers of the API itself: kept by the same governor as the platforms' quotas."""
 
-from uuid import uuid4
-
 import structlog
 from litestar.types import Scope
 
 from core.errors import TooManyRequests
 from core.governor.asks import Reading, Window
-from core.governor.governor import Governor
 from core.governor.line import Away
+from core.governor.tally import Tally
 from core.tenants.callers import Caller, Operator
 
 APP = "fingerpost:api"
@@ -40,17 +38,18 @@ class CallerLimit:
         """
         if not self._calls:
             return []
-        governor: Governor = scope["litestar_app"].state.governor
+        tally: Tally = scope["litestar_app"].state.tally
         window = Window(name=f"{caller.key_id.hex}:calls:{SECONDS:g}", calls=self._calls, seconds=SECONDS)
         try:
-            reading, delay = await governor.count(APP, window, uuid4().hex)
+            admitted, reading = await tally.count(window)
         except Away as error:
             self._log.warning("callers_not_limited", error=error.message)
             return []
-        if delay > 0:
+        if not admitted:
+            after = reading.free_in
             raise CallerLimited(
-                f"This API key may make {self._calls} calls in {SECONDS:g} seconds; come back in {delay:.1f} seconds.",
-                after=delay,
+                f"This API key may make {self._calls} calls in {SECONDS:g} seconds; come back in {after:.1f} seconds.",
+                after=after,
                 headers=_headers(reading),
             )
         return [(name.lower().encode(), value.encode()) for name, value in _headers(reading).items()]

@@ -112,6 +112,6 @@ def look(window: Window) -> Ask:
     return Ask("look", (window,))
 
 
-def count(window: Window, name: str) -> Ask:
-    """What has come in counts from now, if there is room for it."""
-    return Ask("count", (window,), (name,))
+def count(window: Window, name: str, number: int) -> Ask:
+    """So many that have come in count from now, as far as there is room for them; they are named after `name`."""
+    return Ask("count", (window,), (name, number))

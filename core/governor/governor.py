@@ -84,13 +84,13 @@ class Governor:
         answers = await self._mended(app, [look(window) for window in windows])
         return [_reading(window, raw) for window, raw in zip(windows, answers, strict=True)]
 
-    async def count(self, app: str, window: Window, name: str) -> tuple[Reading, float]:
-        """Count what has come in already, if there is room: how the window stands, and the delay where there is none.
+    async def count(self, app: str, wanted: Sequence[tuple[Window, str, int]]) -> list[tuple[int, Reading]]:
+        """Count what has come in: for each window a name and a number, of which so many count as there is room for.
 
-        Raises `Away`.
+        Answers how many that were, and how the window stands. Raises `Away`.
         """
-        (delay, _, _), raw = await self._mended(app, [count(window, name), look(window)])
-        return _reading(window, raw), delay / 1_000_000
+        answers = await self._mended(app, [count(*each) for each in wanted])
+        return [(raw[0], _reading(window, raw[1:])) for (window, _, _), raw in zip(wanted, answers, strict=True)]
 
     async def keep(self, stop: asyncio.Event) -> None:
         """Write the journal every few seconds until `stop` is set."""

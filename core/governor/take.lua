@@ -17,7 +17,7 @@
 -- pass until a call that was booked has ended.
 
 local FLIGHT, BOOKED = 2251799813685248, 4503599627370496
-local call, ceil, max = redis.call, math.ceil, math.max
+local call, ceil, max, min = redis.call, math.ceil, math.max, math.min
 
 local epoch, since, used, bound, slack, grace, life, renewal, renewed, widths, asks = cmsgpack.unpack(ARGV[1])
 local time = call('TIME')
@@ -164,6 +164,24 @@ local function back(a)
   return {}
 end
 
+-- What has come in counts as ended, as far as there is room; then how the window stands.
+local function tally(a)
+  local window, name, wanted = windows[a[2][1]], a[3], a[4]
+  if not window.tidy then call('ZREMRANGEBYSCORE', window.key, '-inf', now - window.length) end
+  local at, certain = moment(a[2], 1)
+  if not at then return {-1, certain} end
+  local there = size(window)
+  local fit = at <= now and min(wanted, window.limit - there) or 0
+  if fit > 0 then
+    local entries = {}
+    for i = 1, fit do entries[2 * i - 1], entries[2 * i] = now, name .. i end
+    call('ZADD', window.key, unpack(entries))
+    if not (window.filled or renews) then renew(window) end
+  end
+  local used = there + fit
+  return {fit, window.limit, used, 0, used < window.limit and max(at - now, 0) or max(moment(a[2], 1) - now, 0)}
+end
+
 -- What is asked seldom.
 local function rarely()
   local function keep(window)
@@ -206,14 +224,6 @@ local function rarely()
     return {window.limit, used, size(window) - used, max(moment(a[2], 1) - now, 0)}
   end
 
-  local function count(a)
-    local at, certain, culprit = moment(a[2], 1)
-    if not at then return {-1, certain, 0} end
-    if at > now then return {at - now, at - now, culprit} end
-    add(windows[a[2][1]], now, a[3])
-    return {0, 0, 0}
-  end
-
   -- A log that a restart or a replica has kept is whole up to some moment: only what was used later is missing there.
   local function restore(a)
     local window, uses = windows[a[2][1]], a[3]
@@ -229,10 +239,10 @@ local function rarely()
     return {}
   end
 
-  return {shut = shut, learn = learn, look = look, count = count, restore = restore}
+  return {shut = shut, learn = learn, look = look, restore = restore}
 end
 
-local does = {go = go, book = book, ended = finish, back = back}
+local does = {go = go, book = book, ended = finish, back = back, count = tally}
 local answers = {}
 for i, one in ipairs(asks) do answers[i] = (does[one[1]] or rarely()[one[1]])(one) end
 if renews then
