@@ -32,12 +32,12 @@ SELECT set_config('TimeZone', 'UTC', false),
 
 @asynccontextmanager
 async def open_pool(
-    url: str, *, size: int, name: str, patience_seconds: float = 30.0
+    url: str, *, size: int, name: str, patience_seconds: float = 30.0, autocommit: bool = False
 ) -> AsyncIterator[AsyncConnectionPool]:
     """A pool of up to `size` connections, for as long as the `async with` block lasts.
 
-    `name` is what PostgreSQL shows as `application_name`. Connections are in UTC, not in autocommit, and their
-    JSON goes through msgspec. A connection that PostgreSQL has closed meanwhile is replaced at checkout.
+    `name` is what PostgreSQL shows as `application_name`. Connections are in UTC, not in autocommit unless it is asked
+    for, and their JSON goes through msgspec. A connection that PostgreSQL has closed meanwhile is replaced at checkout.
     Raises Misconfigured if there is no connection within the patience; later checkouts raise PoolTimeout then.
     """
     pool: AsyncConnectionPool = AsyncConnectionPool(
@@ -46,6 +46,7 @@ async def open_pool(
         max_size=size,
         open=False,
         name=name,
+        kwargs={"autocommit": autocommit},
         timeout=patience_seconds,
         configure=_configure,
         check=_check,
@@ -67,6 +68,9 @@ async def single(pool: AsyncConnectionPool) -> AsyncIterator[AsyncConnection]:
     For a lone statement this spares two round trips, and to switch it on and off takes none.
     """
     async with pool.connection() as connection:
+        if connection.autocommit:
+            yield connection
+            return
         await connection.set_autocommit(True)
         try:
             yield connection

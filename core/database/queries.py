@@ -60,8 +60,13 @@ def queries(package: str, file: str = "queries.sql") -> Queries:
 
 
 def _split(part: str) -> tuple[str, str]:
-    """The comment lines at the head, and the SQL after them without its last semicolon."""
+    """The comment lines at the head, and the SQL after them without its last semicolon.
+
+    It is sent without indentation and comment lines: what is longer than psycopg cares to remember (4,096 characters)
+    would be taken apart anew for each call.
+    """
     lines = part.strip().splitlines()
     count = next((i for i, line in enumerate(lines) if line.strip() and not line.startswith("--")), len(lines))
     doc = "\n".join(line.removeprefix("--").strip() for line in lines[:count])
-    return doc.strip(), "\n".join(lines[count:]).strip().removesuffix(";").rstrip()
+    sql = "\n".join(line for each in lines[count:] if (line := each.strip()) and not line.startswith("--"))
+    return doc.strip(), sql.removesuffix(";").rstrip()

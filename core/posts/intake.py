@@ -61,13 +61,21 @@ class NotAllStored(Exception):
 
 
 class Intake:
-    """Writes new posts with their deliveries, and never says of a stored one that it is not."""
+    """Writes new posts with their deliveries, and never says of a stored one that it is not.
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[Any]]) -> None:
+    `own` is a pool for nothing else, in autocommit: PostgreSQL has all that a post takes at hand in a connection that
+    has just stored one.
+    """
+
+    def __init__(
+        self,
+        pool: AsyncConnectionPool[AsyncConnection[Any]],
+        own: AsyncConnectionPool[AsyncConnection[Any]] | None = None,
+    ) -> None:
         self._pool = pool
         self._sql = queries("core.posts")
         again = (*AGAIN, _TAKEN)
-        self._plain = GroupCommit[NewPost, Stored](pool, self._take_in, again=again, transaction=False)
+        self._plain = GroupCommit[NewPost, Stored](own or pool, self._take_in, again=again, transaction=False)
         self._for_review = GroupCommit[NewPost, Stored](pool, self._write_for_review, again=again)
         self._bundles = GroupCommit[Sequence[NewPost], list[Stored]](pool, self._write_bundle, again=again, size=1)
         self._last: dict[object, asyncio.Future[None]] = {}

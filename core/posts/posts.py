@@ -33,7 +33,10 @@ SOON = timedelta(minutes=2)
 
 
 class Posts:
-    """The posts of one database. `max_delay` is how many seconds late a post may still go out."""
+    """The posts of one database. `max_delay` is how many seconds late a post may still go out.
+
+    `intake` is a pool that the intake has for itself; see there.
+    """
 
     def __init__(
         self,
@@ -45,6 +48,7 @@ class Posts:
         tenants: Tenants,
         notices: Notices,
         max_delay: float,
+        intake: AsyncConnectionPool[AsyncConnection[Any]] | None = None,
     ) -> None:
         self._pool = pool
         self._uploads = uploads
@@ -54,7 +58,7 @@ class Posts:
             adapters, accounts=accounts, uploads=uploads, tenants=tenants, max_delay=max_delay
         )
         self._sql = queries("core.posts")
-        self.intake = Intake(pool)
+        self.intake = Intake(pool, intake)
         self._listing = Listing(pool)
 
     async def create(
