@@ -1,6 +1,7 @@
 """Social accounts: connected and disconnected, and opened for whoever works with them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from core.accounts.leaving import leave
 from core.accounts.standing import Standings
 from core.adapter import Profile
 from core.connect import Tokens
+from core.database.lookup import GroupLookup
 from core.database.pool import single
 from core.database.queries import queries
 from core.errors import NotFound
@@ -85,6 +87,7 @@ class Accounts:
         self._sql = queries("core.accounts")
         self.grants = Grants(pool, vault, self._random)
         self.standings = Standings(pool)
+        self._held = GroupLookup(self._read_held)
 
     async def connect(
         self,
@@ -182,10 +185,31 @@ class Accounts:
 
     async def credentials(self, organization_id: UUID, account_id: UUID) -> Credentials:
         """An account with its token. Raises `AccountGone` where it is not connected (any more)."""
-        async with single(self._pool) as connection:
-            row = await _one(
-                connection, self._sql["credentials"], {"organization_id": organization_id, "id": account_id}
-            )
+        held = await self._held.get((organization_id, account_id))
+        if held is None:
+            raise AccountGone("There is no such account.")
+        return held.credentials
+
+    async def _read_held(self, accounts: Collection[tuple[UUID, UUID]]) -> dict[tuple[UUID, UUID], "_Held"]:
+        """What is kept of accounts, each named with its organization."""
+        values = {"organizations": [account[0] for account in accounts], "ids": [account[1] for account in accounts]}
+        async with single(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(self._sql["credentials"], values)
+            rows = await cursor.fetchall()
+        return {(row.pop("organization_id"), UUID(row["id"])): _Held(row, self._vault) for row in rows}
+
+
+class _Held:
+    """An account as it was read for all who asked at that moment; its token is unsealed once, if anybody wants it."""
+
+    def __init__(self, row: dict[str, Any], vault: Vault) -> None:
+        self._row = row
+        self._vault = vault
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        """The account with its token."""
+        row = dict(self._row)
         place = {"table": "grants", "row": str(row["grant_id"]), "column": "access_token"}
         token = self._vault.open(row.pop("access_token"), **place)
         of_grant = {name: row.pop(name) for name in Credentials.__struct_fields__[2:]}

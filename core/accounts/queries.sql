@@ -45,13 +45,14 @@ where a.disconnected_at is null
 order by a.platform, a.created_at
 
 -- name: credentials
-select a.id::text, a.platform, a.username, g.external_user, a.channels, a.channel_id, a.facts, g.id as grant_id,
+select a.organization_id, a.id::text, a.platform, a.username, g.external_user, a.channels, a.channel_id, a.facts, g.id as grant_id,
        g.app, g.quotas, g.hosts, g.access_token, g.token_version as version, g.state, g.refused_version = g.token_version as refused,
        g.refresh_due_at is not null as refreshable,
        extract(epoch from g.expires_at - now())::float8 as expires_in
-from social_accounts a join grants g on g.id = a.grant_id
-where a.organization_id = %(organization_id)s and a.id = %(id)s and a.disconnected_at is null
-  and g.access_token is not null
+from unnest(%(organizations)s::uuid[], %(ids)s::uuid[]) as wanted(organization_id, id)
+join social_accounts a on a.id = wanted.id and a.organization_id = wanted.organization_id
+join grants g on g.id = a.grant_id
+where a.disconnected_at is null and g.access_token is not null
 
 -- name: listed
 -- The accounts of a team, one of them, or those on a platform; connected ones alone.

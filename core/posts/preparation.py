@@ -91,13 +91,13 @@ class Preparation:
         """
         team_id = _team_of(body, within)
         last = self._accounts.standings.last(organization_id, team_id) if team_id else None
-        if team_id is None or last is None:
-            return await self.prepared(organization_id, body, within=within, key=key)
-        facts = await self._facts_of(organization_id, team_id, last.accounts, [body], within)
-        try:
-            return self.prepared_with(facts, organization_id, body, key=key, stamp=last.stamp)
-        except (InvalidPost, NotFound):
-            return await self.prepared(organization_id, body, within=within, key=key)
+        if team_id is not None and last is not None:
+            facts = await self._facts_of(organization_id, team_id, last.accounts, [body], within)
+            try:
+                return self.prepared_with(facts, organization_id, body, key=key, stamp=last.stamp)
+            except (InvalidPost, NotFound):
+                pass
+        return await self.prepared(organization_id, body, within=within, key=key)
 
     async def prepared(
         self, organization_id: UUID, body: object, *, within: Reach = WHOLE, key: Key | None = None
