@@ -309,9 +309,12 @@ select exists (
 -- Deliveries that were found by looking under an id which the platform itself has now given to another.
 select d.id, d.organization_id, d.team_id, d.post_id, d.social_account_id, d.platform, d.fence, d.state
 from jsonb_to_recordset(%(moves)s) as m(id uuid, external_id text, state text, certain boolean)
-join deliveries mine on mine.id = m.id
-join deliveries d on d.grant_id = mine.grant_id and d.external_id = m.external_id and d.id <> m.id
-where m.state = 'published' and m.certain and not d.certain
+-- One by one: a grant has each id once, and the planner does not know how much else it has.
+cross join lateral (select grant_id from deliveries where id = m.id limit 1) as mine
+cross join lateral (
+    select * from deliveries o where o.grant_id = mine.grant_id and o.external_id = m.external_id limit 1
+) as d
+where m.state = 'published' and m.certain and d.id <> m.id and not d.certain
 
 -- name: lock_posts
 -- Posts are locked before their deliveries, and in the order of their ids: nobody waits for anybody in a circle.
