@@ -1,6 +1,7 @@
 """Connections to PostgreSQL: how they are opened, what each of them is set to, and when one is still good."""
 
 import select
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import LiteralString
@@ -51,6 +52,9 @@ async def open_pool(
         configure=_configure,
         check=_check,
     )
+    # There is no public switch for the order. The package takes from the left and puts back on the right.
+    assert type(pool._pool) is deque
+    pool._pool = _Stack()
     try:
         await pool.open(wait=True, timeout=patience_seconds)
     except PoolTimeout:
@@ -105,6 +109,17 @@ def _parsed(url: str) -> dict[str, str | int | None]:
         raise Misconfigured(
             "DATABASE_URL is no address of a database: it looks like postgresql://user:password@host:5432/database."
         ) from None
+
+
+class _Stack(deque[AsyncConnection]):
+    """Connections at rest, of which the last to come back is the first to be given out again.
+
+    It has plans at hand, and what they read; in turn, each of them would have to come by these by itself.
+    """
+
+    def append(self, connection: AsyncConnection) -> None:
+        """Put one back."""
+        self.appendleft(connection)
 
 
 async def _configure(connection: AsyncConnection) -> None:

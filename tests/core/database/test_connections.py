@@ -46,6 +46,15 @@ async def test_times_are_in_utc_and_the_pool_has_a_name(database_url: str) -> No
     assert row[1:] == ("UTC", "clock")
 
 
+async def test_the_connection_that_came_back_last_is_given_out_first(database_url: str) -> None:
+    async with open_pool(database_url, size=2, name="warm") as opened:
+        async with opened.connection() as first, opened.connection() as second:
+            assert first is not second
+        for _ in range(3):
+            async with opened.connection() as again:
+                assert again is first
+
+
 async def test_work_that_fails_is_rolled_back(pool: AsyncConnectionPool) -> None:
     async with pool.connection() as connection:
         await connection.execute("create table thing (id int)")
