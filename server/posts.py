@@ -18,6 +18,7 @@ from core.posts.views import ChangedPostView, FullPostView, NewPostView, Page
 from core.tenants.callers import Caller
 from server.auth import access
 from server.bodies import read_json
+from server.door import MEANWHILE, counted
 from server.entity_tags import names, tag_of
 from server.straight import Straight
 
@@ -34,7 +35,7 @@ class PostController(Controller):
         status_code=200,
         operation_id="postCreate",
         summary="Create a post",
-        opt=access("write", "accounts"),
+        opt=access("write", "accounts") | {MEANWHILE: True},
         middleware=[Straight("posts")],
     )
     async def create(self, request: Request[Caller, None, State], posts: NamedDependency[Posts]) -> NewPostView:
@@ -47,6 +48,7 @@ class PostController(Controller):
             await read_json(request),
             within=request.user.reach,
             idempotency_key=request.headers.get("idempotency-key"),
+            admitted=counted(request),
         )
 
     @get(operation_id="postGetList", summary="List posts", opt=access("read", "accounts"))

@@ -30,13 +30,16 @@ class Tally:
         self._own = os.urandom(8).hex()
         self._numbers = count()
 
-    async def count(self, window: Window) -> tuple[bool, Reading]:
-        """Whether there was room for one more, which counts then, and how the window stands. Raises `Away`."""
+    def count(self, window: Window) -> "asyncio.Future[tuple[bool, Reading]]":
+        """Whether there was room for one more, which counts then, and how the window stands. Raises `Away`.
+
+        It is asked for in the background from now on.
+        """
         answer: _Answer = asyncio.get_running_loop().create_future()
         self._waiting[window].append(answer)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._work())
-        return await answer
+        return answer
 
     async def _work(self) -> None:
         while self._waiting:

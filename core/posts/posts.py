@@ -1,6 +1,6 @@
 """Posts: checked and taken in by shared transactions, and read back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -62,16 +62,28 @@ class Posts:
         self._listing = Listing(pool)
 
     async def create(
-        self, organization_id: UUID, body: object, *, idempotency_key: str | None = None, within: Reach = WHOLE
+        self,
+        organization_id: UUID,
+        body: object,
+        *,
+        idempotency_key: str | None = None,
+        within: Reach = WHOLE,
+        admitted: Awaitable[None] | None = None,
     ) -> NewPostView:
         """Take a post in; when this returns it is on disk. The same again under one key makes one post.
+
+        It is checked meanwhile, and stored when the caller is `admitted`.
 
         Raises `InvalidPost` with every finding, `NotFound` for a team that is not the organization's,
         `Conflict` for a reference key that is taken or an idempotency key that is under way, `KeyReused` for one
         that came with another request, and `UnclearPost` when the database went away.
         """
-        key = None if idempotency_key is None else Key.of(idempotency_key, body)
-        new = await self.preparation.quickly(organization_id, body, within=within, key=key)
+        try:
+            key = None if idempotency_key is None else Key.of(idempotency_key, body)
+            new = await self.preparation.quickly(organization_id, body, within=within, key=key)
+        finally:
+            if admitted is not None:
+                await admitted
         try:
             view = await self.intake.store(new)
         except AccountsChanged:

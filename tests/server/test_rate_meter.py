@@ -120,6 +120,19 @@ def test_a_caller_is_limited_and_told_how_it_stands(house: House, narrow: str) -
         assert other.get("/api/v1/team/").status_code == 200
 
 
+def test_a_create_too_many_stores_nothing_and_is_told_so_whatever_else_stands_against_it(
+    house: House, narrow: str
+) -> None:
+    with httpx.Client(base_url=narrow, headers={"x-api-key": house.owner.secret}) as client:
+        answers = [client.post("/api/v1/post", json=pin_of(house)) for _ in range(2)]
+        answers.append(client.post("/api/v1/post", content=b"{"))
+        assert [answer.status_code for answer in answers] == [200, 200, 400]
+        assert [answer.headers["ratelimit"].split(";")[1] for answer in answers] == ["r=2", "r=1", "r=0"]
+        refused = [client.post("/api/v1/post", json=pin_of(house)), client.post("/api/v1/post", content=b"{")]
+        assert [answer.status_code for answer in refused] == [429, 429]
+        assert house.count("posts") == 2
+
+
 def test_a_loss_of_redis_holds_no_caller_up(house: House, tmp_path: Path) -> None:
     settings = msgspec.structs.replace(house.settings, api_calls=3, redis_url="redis://127.0.0.1:9")
     headers = {"x-api-key": house.owner.secret}
