@@ -186,7 +186,6 @@ def create_app(settings: Settings, registry: Registry) -> Litestar:
         logging_config=None,
         debug=False,
     )
-    openapi.complete(app, registry)
     app.asgi_handler = AccessLog(app.asgi_handler)
     return app
 

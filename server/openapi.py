@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from litestar import Litestar, Response, Router
+from litestar import Litestar, Request, Response, Router
+from litestar.datastructures import State
 from litestar.exceptions import NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import (
     Components,
     Example,
+    OpenAPI,
     OpenAPIMediaType,
     OpenAPIResponse,
     Operation,
@@ -191,14 +193,32 @@ def config() -> OpenAPIConfig:
         use_handler_docstrings=True,
         render_plugins=[JsonRenderPlugin()],
         openapi_router=Router(
-            "/schema", route_handlers=[], include_in_schema=False, opt={OPEN: True}, after_request=_no_page
+            "/schema",
+            route_handlers=[],
+            include_in_schema=False,
+            opt={OPEN: True},
+            before_request=_describe,
+            after_request=_no_page,
         ),
     )
 
 
-def complete(app: Litestar, registry: Registry) -> None:
-    """Add to the document of an application: bodies, queries, error answers, and a schema for every block."""
+def described(app: Litestar) -> OpenAPI:
+    """The document of an application that has started, made when it is first asked for: no start waits for it."""
     document = app.openapi_schema
+    # They are what comes last.
+    if not document.webhooks:
+        _complete_document(document, app, app.state.registry)
+    return document
+
+
+async def _describe(request: Request[Any, Any, State]) -> None:
+    """Have the document complete before Litestar writes it down and keeps what it wrote."""
+    described(request.app)
+
+
+def _complete_document(document: OpenAPI, app: Litestar, registry: Registry) -> None:
+    """Add to a document: bodies, queries, error answers, and a schema for every block."""
     removing: Bodies = dict.fromkeys(removals(registry), LiveRequest)
     bodies = {**_BODIES, **removing}
     schemas = _schemas(registry, bodies)

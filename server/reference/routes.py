@@ -12,6 +12,7 @@ from core.errors import NotFound
 from core.registry import Registry
 from server.auth import OPEN
 from server.html import Html
+from server.openapi import described
 from server.reference.codes import code_groups
 from server.reference.pages import code_page, codes_page, reference
 
@@ -34,8 +35,8 @@ class ReferenceController(Controller):
     @get("/reference", operation_id="reference", sync_to_thread=False)
     def read(self, request: Request[Any, Any, State]) -> Response[bytes]:
         """Every call of the API."""
-        described = request.app.openapi_schema.to_schema()
-        return _shown(reference(described, style=f"reference/{STYLE}", codes="errors", raw="schema/openapi.json"))
+        document = described(request.app).to_schema()
+        return _shown(reference(document, style=f"reference/{STYLE}", codes="errors", raw="schema/openapi.json"))
 
     @get(f"/reference/{STYLE}", operation_id="referenceStyle", sync_to_thread=False)
     def style(self) -> Response[bytes]:
