@@ -5,6 +5,7 @@ import select
 import ssl
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator, Callable
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import metadata
 from typing import Any
@@ -177,7 +178,9 @@ class _Transport(AiohttpTransport):
     def __init__(
         self, *, guard: Guard | None, limit: int, total: float | None, ssl_context: ssl.SSLContext | None
     ) -> None:
-        super().__init__(verify=ssl_context or True, trust_env=False)
+        # Empty, as it trusts nobody: the first call over TLS brings the real one.
+        super().__init__(verify=ssl_context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False)
+        self._given = ssl_context
         self._guard = guard
         self._limit = limit
         self._total = total
@@ -205,6 +208,7 @@ class _Transport(AiohttpTransport):
                     allow_redirects=False,
                     timeout=_timeout(request, self._total),
                     server_hostname=request.extensions.get("sni_hostname"),
+                    ssl=True if request.url.scheme == "http" else self._given or _certificates(),
                 )
         except (aiohttp.ClientError, OSError) as error:
             if isinstance(body, _Body) and body.failure is not None:
@@ -228,6 +232,12 @@ class _Transport(AiohttpTransport):
             for name, value in headers
             if name.lower() != "transfer-encoding"  # aiohttp decides on it by the body
         ]
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Whom we trust, as certifi has it: read once, as it takes some 20 ms, and by those who call over TLS alone."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 def _open_session(guard: Guard | None, limit: int, ssl_context: ssl.SSLContext) -> aiohttp.ClientSession:
