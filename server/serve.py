@@ -14,6 +14,7 @@ from core.errors import Misconfigured
 from core.garbage import spare_what_is_there
 from core.registry import Registry
 from core.settings import Settings
+from core.startup import settling
 from server.app import create_app
 
 BACKLOG = 1024
@@ -26,8 +27,10 @@ def serve(settings: Settings, registry: Registry, *, listener: socket.socket) ->
 
     Raises `Misconfigured` where a setting is wrong or PostgreSQL cannot be reached.
     """
+    with settling():
+        app = create_app(settings, registry)
     config = uvicorn.Config(
-        create_app(settings, registry),
+        app,
         loop="auto",  # uvloop, wherever it is to be had
         http="httptools",
         ws="none",

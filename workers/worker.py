@@ -61,6 +61,7 @@ class Loop(AsyncIO):
     def before_worker_boot(self, broker: Broker, worker: dramatiq.Worker) -> None:
         """Start the loop and open the workshop in it."""
         thread = EventLoopThread(self.logger)
+        thread.loop.close()  # it made one of asyncio's
         thread.loop = uvloop.new_event_loop()
         thread.daemon = True
         thread.start(timeout=5.0)

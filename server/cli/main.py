@@ -2,12 +2,13 @@
 
 import sys
 from importlib import import_module
-from importlib.metadata import entry_points, version
+from importlib.metadata import entry_points
 from typing import Any
 
 import click
 
 from core.errors import FingerpostError
+from core.startup import settling
 
 GROUP = "fingerpost.commands"
 """Commands of other rooms enter here, by entry point."""
@@ -35,18 +36,24 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name."""
-        if cmd_name in OURS:
-            module, _, name = OURS[cmd_name].partition(":")
-            found: click.Command = getattr(import_module(module), name)
-            return found
-        for entry in entry_points(group=GROUP, name=cmd_name):
-            loaded: click.Command = entry.load()
-            return loaded
-        return None
+        with settling():
+            return command(cmd_name)
+
+
+def command(name: str) -> click.Command | None:
+    """The command of that name, imported now."""
+    if name in OURS:
+        module, _, attribute = OURS[name].partition(":")
+        found: click.Command = getattr(import_module(module), attribute)
+        return found
+    for entry in entry_points(group=GROUP, name=name):
+        loaded: click.Command = entry.load()
+        return loaded
+    return None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("fingerpost"), prog_name="fingerpost")
+@click.version_option(package_name="fingerpost", prog_name="fingerpost")
 def fingerpost() -> None:
     """One post, every platform, and never a lie about whether it went out.
 
