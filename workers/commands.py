@@ -59,9 +59,7 @@ def schedule(ready_fd: int | None) -> None:
         stop = asyncio.Event()
         for number in STOPPING:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        registry = _registry(settings)
-        _ready(ready_fd)
-        await run_scheduler(settings, registry, stop)
+        await run_scheduler(settings, _registry(settings), stop, lambda: _ready(ready_fd))
 
     asyncio.run(until_stopped())
 

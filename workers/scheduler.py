@@ -1,7 +1,7 @@
 """The scheduler: queues what is due and rings for workers. Any number of them may run."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 from random import Random
 from typing import Any
@@ -150,8 +150,10 @@ class Scheduler:
                 self._log.warning("broker_away", queue=queue, error=str(error))
 
 
-async def run_scheduler(settings: Settings, registry: Registry, stop: asyncio.Event) -> None:
-    """A scheduler with everything it needs, until `stop` is set."""
+async def run_scheduler(
+    settings: Settings, registry: Registry, stop: asyncio.Event, ready: Callable[[], None] = lambda: None
+) -> None:
+    """A scheduler with everything it needs, until `stop` is set; `ready` is called when it has all of it."""
     vault = Vault.parse(settings.master_keys, file=settings.keys_file)
     async with AsyncExitStack() as stack:
         pool = await stack.enter_async_context(open_pool(settings.database_url, size=4, name="scheduler"))
@@ -178,6 +180,7 @@ async def run_scheduler(settings: Settings, registry: Registry, stop: asyncio.Ev
             random=random,
             retention=Retention(pool, days=settings.event_days),
         )
+        ready()
         async with asyncio.TaskGroup() as group:
             group.create_task(governor.keep(stop))
             group.create_task(scheduler.run(stop))
