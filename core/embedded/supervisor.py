@@ -15,6 +15,7 @@ from types import FrameType
 from typing import IO
 
 from core.embedded.account import Account, cannot_become
+from core.embedded.fork import Forked, Lot, fork
 from core.errors import Misconfigured
 
 Stream = int | IO[bytes] | None
@@ -26,7 +27,7 @@ DEADLY = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 class Child:
     """A process that a Supervisor started. `pid` is also the id of its session and process group."""
 
-    def __init__(self, name: str, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, name: str, process: subprocess.Popen[bytes] | Forked) -> None:
         self.name = name
         self.pid = process.pid
         self._process = process
@@ -49,7 +50,10 @@ class Child:
         """End it and all of its process group, at once."""
         # Unreaped, its pid cannot have become somebody else's group.
         if self._process.poll() is None:
-            os.killpg(self.pid, signal.SIGKILL)
+            try:
+                os.killpg(self.pid, signal.SIGKILL)
+            except ProcessLookupError:  # forked this moment, it has no group yet
+                self.send(signal.SIGKILL)
         return self._process.wait()
 
 
@@ -101,6 +105,16 @@ class Supervisor:
                 raise cannot_become(user) from error
             raise
         self._running.append(Child(name, process))
+        return self._running[-1]
+
+    def fork(self, name: str, run: Callable[[], object], lot: Lot) -> Child:
+        """Start a process that runs `run` with all that we have imported; see `core.embedded.fork` for when it may.
+
+        It ends with the exit code of `run`'s SystemExit, 0 when it returns, and 1 for any other error. If we die
+        without stopping it, it gets SIGINT (Linux).
+        """
+        _demand_main_thread()
+        self._running.append(Child(name, fork(run, lot, tie=_tie_to_parent())))
         return self._running[-1]
 
     @property
