@@ -2,6 +2,7 @@
 
 import signal
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -26,16 +27,25 @@ class EmbeddedServers:
     """Both servers, for as long as the `with` block lasts; their data stays in the state folder.
 
     Enter it in the main thread. `durable=False` is for tests: faster, and a power cut may lose everything.
-    Raises Misconfigured on entry where the servers cannot run here, or not on this state.
+    `meanwhile` is done while they start. Raises Misconfigured on entry where the servers cannot run here, or not on
+    this state.
     """
 
     database_url: str
     redis_url: str
     _site: Site
 
-    def __init__(self, state: Path, *, durable: bool = True, supervisor: Supervisor | None = None) -> None:
+    def __init__(
+        self,
+        state: Path,
+        *,
+        durable: bool = True,
+        supervisor: Supervisor | None = None,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> None:
         self._state = State(state)
         self._durable = durable
+        self._meanwhile = meanwhile
         self._supervisor = supervisor or Supervisor()
         self._stack = ExitStack()
         self._servers: dict[str, Postgres | Valkey] = {}
@@ -104,6 +114,7 @@ class EmbeddedServers:
         for server in self._servers.values():
             server.prepare()
             started.append((server, self._launch(server)))
+        self._meanwhile()
         for server, child in started:
             server.wait_ready(child)
         self.database_url, self.redis_url = _urls(self._site.sockets)

@@ -23,7 +23,6 @@ from core.registry import Registry
 from core.sandbox.picture import sample_picture
 from server.cli.machine import Machine
 from server.cli.newcomer import Newcomer
-from server.cli.up import ready
 
 PATIENCE_SECONDS = 60.0
 
@@ -58,9 +57,7 @@ def demo() -> None:
                 environ=environ,
             )
         )
-        registry = Registry.installed()
-        newcomer = ready(machine, state, registry)
-        asyncio.run(Show(console, newcomer, registry).run())
+        asyncio.run(Show(console, machine.newcomer, machine.plan.registry).run())
     console.print("\n  [dim]everything has been stopped[/dim]\n")
 
 

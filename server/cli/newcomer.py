@@ -15,7 +15,7 @@ from core.accounts.accounts import Accounts
 from core.accounts.introduction import introduce
 from core.adapter import Adapter, Profile
 from core.database.pool import open_pool
-from core.http import open_transport
+from core.http import open_client, open_transport
 from core.post import Channel
 from core.registry import Registry
 from core.settings import Settings
@@ -24,7 +24,8 @@ from core.tenants.keys import ApiKeys
 from core.tenants.tenants import Tenants
 from core.vault import Vault
 from core.vault.register import check_keys
-from server.cli.machine import kept_secret
+from server.cli.kept import kept_secret
+from server.cli.plan import Plan
 
 SANDBOX_APP = "sandbox"
 """The app under which accounts on a sandbox are connected; no other account is touched."""
@@ -38,6 +39,10 @@ class SandboxAccount(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     url: str
     social_account_id: str
     board_id: str
+
+
+User = tuple[dict[str, Any], Profile, Sequence[Channel]]
+"""What a sandbox says of a new user of its own, and what the platform tells of the account."""
 
 
 class Newcomer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -64,6 +69,12 @@ class Newcomer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         }
 
 
+def met(state: Path, api_url: str, plan: Plan) -> Newcomer:
+    """Make everything ready on a machine whose sandboxes answer, and whose schema is up to date."""
+    settings = Settings.read(plan.environment)
+    return asyncio.run(welcome(settings, plan.registry, state, api_url=api_url, sandboxes=plan.sandboxes))
+
+
 async def welcome(
     settings: Settings, registry: Registry, state: Path, *, api_url: str, sandboxes: Mapping[str, str]
 ) -> Newcomer:
@@ -76,10 +87,9 @@ async def welcome(
         organization_id = await tenants.organization(ORGANIZATION)
         team_id = (await tenants.team_named(organization_id, TEAM)).id
         key = await _key(pool, organization_id, state / "api.key")
+        users = await _users(settings, registry, sandboxes)
         connected: dict[str, SandboxAccount] = {}
-        for platform, url in sandboxes.items():
-            adapter = registry[platform]
-            user, profile, channels = await _user(url, adapter, settings.hosts_of(adapter))
+        for platform, (user, profile, channels) in users.items():
             # A sandbox forgets its users when it ends; their accounts would only be in the way.
             await accounts.disconnect(organization_id, team_id, platform, app=SANDBOX_APP)
             account_id = await accounts.connect(
@@ -92,7 +102,7 @@ async def welcome(
                 app=SANDBOX_APP,
             )
             connected[platform] = SandboxAccount(
-                url=url, social_account_id=str(account_id), board_id=user["channel_id"]
+                url=sandboxes[platform], social_account_id=str(account_id), board_id=user["channel_id"]
             )
     return Newcomer(
         api_url=api_url,
@@ -103,25 +113,25 @@ async def welcome(
     )
 
 
-async def _user(
-    url: str, adapter: Adapter[Any], hosts: Mapping[str, str]
-) -> tuple[dict[str, Any], Profile, Sequence[Channel]]:
-    """A user of a sandbox who is ready to publish, and what the platform tells of the account."""
-    user = await seed(url)
+async def _users(settings: Settings, registry: Registry, sandboxes: Mapping[str, str]) -> dict[str, User]:
+    """A user of each sandbox."""
     transport = open_transport(guard=None)
     try:
-        token, way = user["access_token"], user["facts"].get("way", "")
-        return user, *await introduce(adapter, token, hosts=hosts, transport=transport, way=way)
+        found = (
+            _user(transport, url, registry[platform], settings.hosts_of(registry[platform]))
+            for platform, url in sandboxes.items()
+        )
+        return dict(zip(sandboxes, await asyncio.gather(*found), strict=True))
     finally:
         await transport.aclose()
 
 
-async def seed(url: str) -> dict[str, Any]:
-    """One more user of the sandbox at `url`, who is ready to publish."""
-    transport = httpx.AsyncHTTPTransport(retries=20)
-    async with httpx.AsyncClient(transport=transport, trust_env=False, timeout=30.0) as client:
-        user: dict[str, Any] = (await client.post(f"{url}/_sandbox/seed")).raise_for_status().json()
-        return user
+async def _user(transport: httpx.AsyncBaseTransport, url: str, adapter: Adapter[Any], hosts: Mapping[str, str]) -> User:
+    """A user of a sandbox who is ready to publish, and what the platform tells of the account."""
+    answer = await open_client(transport).post(f"{url}/_sandbox/seed")
+    user = answer.raise_for_status().json()
+    way = user["facts"].get("way", "")
+    return user, *await introduce(adapter, user["access_token"], hosts=hosts, transport=transport, way=way)
 
 
 async def _key(pool: AsyncConnectionPool[AsyncConnection[Any]], organization_id: UUID, path: Path) -> str:

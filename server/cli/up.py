@@ -1,22 +1,23 @@
 """`fingerpost up`: everything on this machine, ready for the first post."""
 
-import asyncio
 import json
 import os
 import shlex
 import signal
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
 
 from core.embedded.state import default_state
-from core.registry import Registry
-from core.settings import Settings
 from server.cli.machine import Machine
-from server.cli.newcomer import Newcomer, welcome
 from server.cli.options import STATE
+
+if TYPE_CHECKING:
+    from core.registry import Registry
+    from server.cli.newcomer import Newcomer
 
 
 @click.command()
@@ -35,20 +36,13 @@ def up(state: Path | None, host: str, port: int, as_json: bool) -> None:
         signal.signal(number, lambda number, _: stopped.append(number))
     folder = (state or default_state(os.environ, uid=os.getuid())).resolve()
     with Machine(folder, host=host, port=port, say=lambda words: click.echo(f"… {words}", err=True)) as machine:
-        registry = Registry.installed()
-        newcomer = ready(machine, folder, registry)
-        click.echo(msgspec.json.encode(newcomer).decode() if as_json else _words(newcomer, machine, registry))
+        click.echo(msgspec.json.encode(machine.newcomer).decode() if as_json else _words(machine))
         machine.watch(lambda: bool(stopped))
         click.echo("… stopping", err=True)
 
 
-def ready(machine: Machine, state: Path, registry: Registry) -> Newcomer:
-    """Make everything that a first request needs."""
-    settings = Settings.read(machine.environment)
-    return asyncio.run(welcome(settings, registry, state, api_url=machine.api_url, sandboxes=machine.sandboxes))
-
-
-def _words(newcomer: Newcomer, machine: Machine, registry: Registry) -> str:
+def _words(machine: Machine) -> str:
+    newcomer = machine.newcomer
     sandboxes = "".join(
         f"\n  {platform.lower():<11} {account.url} (what is live there: {account.url}/_sandbox/state)"
         for platform, account in newcomer.sandboxes.items()
@@ -63,13 +57,13 @@ Fingerpost is ready.
 
 Publish a first post:
 
-{curl(newcomer, registry)}
+{_curl(newcomer, machine.plan.registry)}
 
 Stop with Ctrl-C.
 """
 
 
-def curl(newcomer: Newcomer, registry: Registry) -> str:
+def _curl(newcomer: "Newcomer", registry: "Registry") -> str:
     """A command that publishes when it is pasted into a shell."""
     body = newcomer.request(registry, post_date=datetime.now(UTC).isoformat(timespec="seconds"))
     return (

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,17 +70,34 @@ def children(pid: int) -> set[Process]:
 
 
 def in_use(folder: Path) -> set[Process]:
-    """The processes, other than this one, that name a folder in their command line or their environment."""
+    """The processes, other than this one, that name a folder in their command line or their environment.
+
+    Those that have a file of it open count as well.
+    """
     wanted = os.fsencode(folder)
     found = set()
     for facts in _all():
-        for part in ("cmdline", "environ"):
-            try:
-                named = wanted in Path(f"/proc/{facts.process.pid}/{part}").read_bytes()
-            except OSError:
-                continue
-            if named and facts.process.pid != os.getpid() and facts.process.alive:
-                found.add(facts.process)
+        here = Path(f"/proc/{facts.process.pid}")
+        named = any(wanted in text for text in _texts(here))
+        if named and facts.process.pid != os.getpid() and facts.process.alive:
+            found.add(facts.process)
+    return found
+
+
+def _texts(process: Path) -> Iterator[bytes]:
+    for part in ("cmdline", "environ"):
+        with suppress(OSError):
+            yield (process / part).read_bytes()
+    with suppress(OSError):
+        yield from map(os.fsencode, open_files(int(process.name)))
+
+
+def open_files(pid: int) -> list[str]:
+    """The paths of the files that a process has open. Raises OSError where there is no such process."""
+    found = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.append(os.readlink(link))
     return found
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from core.embedded.servers import find_running
 from tests.docs.readme import README, blocks, printed, shape
-from tests.server.cli.processes import Process, in_use, until
+from tests.server.cli.processes import Process, in_use, open_files, until
 from tests.server.cli.running import Client, Up, run, said, up
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="processes are looked up in /proc")
@@ -95,6 +95,15 @@ def test_a_pin_posted_with_what_it_printed_goes_out(client: Client) -> None:
     assert pin["permalink"] == f"{client.sandbox['url']}/pin/{pin['id']}/"
 
 
+def test_its_processes_have_their_logs_open_and_none_of_its_locks(client: Client, running: Up) -> None:
+    """Else a lock would outlive whoever took it, and the next one could not start."""
+    held = set(open_files(running.process.pid))
+    assert {str(running.state / "supervisor.lock"), str(running.state / "servers.lock")} <= held
+    for name, words in {"work": "work", "sandboxes": "sandbox", "schedule": "schedule", "serve": "serve"}.items():
+        files = [path for path in open_files(running.child(f"server.cli {words}").pid) if str(running.state) in path]
+        assert set(files) == {str(running.state / "logs" / f"{name}.log")}
+
+
 def test_a_second_one_on_the_same_state_is_refused_in_words(client: Client, running: Up) -> None:
     second = run("up", "--json", "--port", "0", "--state", str(running.state))
     assert (second.returncode, second.stdout) == (1, "")
@@ -110,6 +119,28 @@ def test_a_port_that_is_taken_is_refused_in_words_and_leaves_nothing(client: Cli
     assert f"Port {port} is taken" in second.stderr
     assert "Traceback" not in second.stderr
     assert in_use(tmp_path / "state") == set()
+
+
+def test_where_it_has_another_thread_each_process_starts_from_nothing_and_a_post_goes_out(tmp_path: Path) -> None:
+    """A lock that the other thread holds at that moment would stay locked in a fork."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+    )
+    with up(tmp_path / "state", "--json", PYTHONPATH=str(tmp_path)) as started:
+        client = Client(said(started.line()))
+        client.published(client.post("From nothing"))
+        for words in ("work", "sandbox", "schedule", "serve"):
+            environ = Path(f"/proc/{started.child(f'server.cli {words}').pid}/environ").read_bytes()
+            assert f"FINGERPOST_STATE={started.state}".encode() in environ
+
+
+def test_a_worker_that_cannot_start_is_told_in_words_and_leaves_nothing(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    done = run("up", "--json", "--port", "0", "--state", str(state), FINGERPOST_BROKER_URL="ftp://127.0.0.1")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "did not start: Error: FINGERPOST_BROKER_URL has to begin with" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert in_use(state) == set()
 
 
 @pytest.mark.parametrize(
