@@ -21,7 +21,7 @@ HAVE_NO_USE_FOR = {
     # The servers start first, and what is done with them comes after.
     "server.cli.up": {*MEDIA, *API, *CALLS, "dramatiq", "adapters", "rich", "structlog"},
     "server.cli.serve": {*MEDIA, "dramatiq"},
-    "workers.commands": {*MEDIA, *API},
+    "workers.commands": {*MEDIA, *API, "pika"},
     "server.cli.sandbox": {*API, *ROWS, "av", "pillow_heif", "dramatiq"},
 }
 

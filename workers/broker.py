@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import dramatiq
 from dramatiq.broker import Broker
-from dramatiq.brokers.rabbitmq import RabbitmqBroker
 from dramatiq.brokers.redis import RedisBroker
 from dramatiq.middleware import Middleware
 
@@ -38,6 +37,9 @@ def open_broker(url: str, middleware: Sequence[Middleware] = ()) -> Broker:
             url=url, middleware=list(middleware), heartbeat_timeout=10_000, maintenance_chance=20_000
         )
     if scheme in ("amqp", "amqps"):
+        # Here, as it brings a client of RabbitMQ that most have no use for.
+        from dramatiq.brokers.rabbitmq import RabbitmqBroker
+
         return RabbitmqBroker(url=url, middleware=list(middleware), confirm_delivery=True)
     raise Misconfigured("FINGERPOST_BROKER_URL has to begin with redis://, rediss://, unix:// or amqp://.")
 
