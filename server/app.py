@@ -228,10 +228,7 @@ async def _open(
     state.endpoints = Endpoints(pool, vault, guard, notices=notices, platforms=registry, most=most)
     state.webhook_log, state.feed = WebhookLog(pool, notices), Feed(pool)
     _open_accounts(state, pool, vault, settings, registry, notices, platforms)
-    intake = open_pool(
-        settings.database_url, size=1, name="fingerpost intake", patience_seconds=PATIENCE_SECONDS, autocommit=True
-    )
-    _open_posts(state, stack, pool, await stack.enter_async_context(intake), settings, notices)
+    await _open_posts(state, stack, pool, settings, notices)
 
 
 def _open_rates(state: State, stack: AsyncExitStack, pool: Pool, settings: Settings) -> None:
@@ -249,10 +246,10 @@ def _open_rates(state: State, stack: AsyncExitStack, pool: Pool, settings: Setti
     state.usage = Usage(pool, state.registry, quotas)
 
 
-def _open_posts(
-    state: State, stack: AsyncExitStack, pool: Pool, intake: Pool, settings: Settings, notices: Notices
-) -> None:
+async def _open_posts(state: State, stack: AsyncExitStack, pool: Pool, settings: Settings, notices: Notices) -> None:
     """Open what takes posts in, and what runs them dry."""
+    url, patience = settings.database_url, PATIENCE_SECONDS
+    opening = open_pool(url, size=1, name="fingerpost intake", patience_seconds=patience, autocommit=True)
     state.posts = Posts(
         pool,
         state.registry,
@@ -261,7 +258,7 @@ def _open_posts(
         tenants=state.tenants,
         notices=notices,
         max_delay=settings.max_delay,
-        intake=intake,
+        intake=await stack.enter_async_context(opening),
     )
     stack.push_async_callback(state.posts.aclose)
     state.changing = Changing(pool, state.posts, notices)

@@ -11,10 +11,9 @@ import uvicorn
 from litestar import Litestar
 
 from core.errors import Misconfigured
-from core.garbage import spare_what_is_there
 from core.registry import Registry
 from core.settings import Settings
-from core.startup import settling
+from core.startup import settled, settling
 from server.app import create_app
 
 BACKLOG = 1024
@@ -92,7 +91,7 @@ async def _run(config: uvicorn.Config, listener: socket.socket) -> None:
     assert isinstance(app, Litestar)
     # Not left to uvicorn, which would turn an error of ours into a traceback and an exit.
     async with app.lifespan():
-        spare_what_is_there()
+        settled()
         structlog.get_logger().info("listening", address=str(listener.getsockname()))
         await _Server(config).serve(sockets=[listener])
     structlog.get_logger().info("stopped")

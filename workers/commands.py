@@ -6,10 +6,10 @@ import signal
 
 import click
 
-from core.garbage import spare_what_is_there
 from core.logs import configure
 from core.registry import Registry
 from core.settings import Settings
+from core.startup import settled
 from workers.guardian import Guardian
 from workers.scheduler import run_scheduler
 from workers.worker import NotOpened, open_worker, wait_running
@@ -72,7 +72,7 @@ def _registry(settings: Settings) -> Registry:
 
 
 def _ready(fd: int | None) -> None:
-    spare_what_is_there()
+    settled()
     if fd is not None:
         os.write(fd, b"ready\n")
         os.close(fd)
