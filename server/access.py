@@ -75,6 +75,14 @@ def answer_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
     return headers
 
 
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """The first header of a request with this name, in lower case."""
+    for each, value in scope["headers"]:
+        if each == name:
+            return value
+    return None
+
+
 def _given_id(scope: Scope) -> str | None:
-    given = next((value for name, value in scope["headers"] if name == _HEADER), b"")
-    return given.decode() if _FIT.fullmatch(given) else None
+    given = header(scope, _HEADER)
+    return given.decode() if given and _FIT.fullmatch(given) else None

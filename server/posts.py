@@ -16,6 +16,7 @@ from core.posts.filters import read_filters
 from core.posts.posts import Posts
 from core.posts.views import ChangedPostView, FullPostView, NewPostView, Page
 from core.tenants.callers import Caller
+from server.access import header
 from server.auth import access
 from server.bodies import read_json
 from server.door import MEANWHILE, counted
@@ -43,11 +44,12 @@ class PostController(Controller):
 
         The header `Idempotency-Key` makes it safe to send again: the same request under one key makes one post.
         """
+        key = header(request.scope, b"idempotency-key")
         return await posts.create(
             request.user.organization_id,
             await read_json(request),
             within=request.user.reach,
-            idempotency_key=request.headers.get("idempotency-key"),
+            idempotency_key=None if key is None else key.decode("latin-1"),
             admitted=counted(request),
         )
 

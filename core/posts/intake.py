@@ -203,13 +203,13 @@ async def _ask_for_reviews(
     await record(connection, await post_events(connection, waiting))
 
 
-def _claims(new: NewPost) -> set[object]:
+def _claims(new: NewPost) -> list[object]:
     """What no two posts may have."""
-    claims: set[object] = set()
+    claims: list[object] = []
     if new.key is not None:
-        claims.add((new.organization_id, "key", new.key))
+        claims.append((new.organization_id, "key", new.key))
     if new.reference_key is not None:
-        claims.add((new.team_id, "reference key", new.reference_key))
+        claims.append((new.team_id, "reference key", new.reference_key))
     return claims
 
 
@@ -219,11 +219,11 @@ def _apart(posts: Sequence[NewPost]) -> Iterator[Sequence[NewPost]]:
     claimed: set[object] = set()
     for new in posts:
         claims = _claims(new)
-        if claims & claimed:
+        if not claimed.isdisjoint(claims):
             yield part
             part, claimed = [], set()
         part.append(new)
-        claimed |= claims
+        claimed.update(claims)
     if part:
         yield part
 
