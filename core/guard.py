@@ -3,6 +3,7 @@
 import re
 import socket
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ Address = IPv4Address | IPv6Address
 
 _PORTS = frozenset({80, 443, 8080, 8443})
 _MAX_URL = 8192
+_REMEMBERED = 1024
 
 # A host name as the DNS and its users write it; the underscore is common though RFC 1123 has none.
 _NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*")
@@ -76,6 +78,8 @@ class Guard:
     def __init__(self, allow: Sequence[str] = ()) -> None:
         self._permits = tuple(permit for entry in allow if entry.strip() for permit in _permits(entry))
         self._opens_networks = any(not isinstance(permit.target, str) for permit in self._permits)
+        # The same URLs are called again and again, and what becomes of one never changes. Refusals are not remembered.
+        self._pass = lru_cache(_REMEMBERED)(self._judge)
 
     def __repr__(self) -> str:
         return f"Guard({len(self._permits)} allowed)"
@@ -86,6 +90,9 @@ class Guard:
         A name is looked up only when it is called, by `resolver()`: this check alone does not make a name
         safe, and the resolver alone does not see literal addresses. Both are needed.
         """
+        self._pass(url)
+
+    def _judge(self, url: str) -> None:
         host, port = _split(url)
         if self._permitted(host, port):
             return

@@ -72,6 +72,14 @@ def test_a_public_url_passes(url: str) -> None:
     Guard().check(url)
 
 
+def test_a_url_that_is_looked_at_again_fares_the_same_with_each_guard() -> None:
+    strict, lenient = Guard(), Guard(["127.0.0.1"])
+    for _ in range(3):
+        lenient.check("http://127.0.0.1/")
+        with pytest.raises(RefusedUrl):
+            strict.check("http://127.0.0.1/")
+
+
 def test_a_refusal_is_one_of_our_errors_and_never_repeats_a_password() -> None:
     with pytest.raises(FingerpostError) as refusal:
         Guard().check("https://user:hunter2@example.com/")
