@@ -1,14 +1,12 @@
 """Outbound HTTP in one place: an httpx transport on aiohttp that never sends a request twice by itself."""
 
-import asyncio
 import select
 import ssl
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator, Callable
-from functools import cache
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from functools import cache, lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib import metadata
-from typing import Any
 
 import aiohttp
 import httpx
@@ -18,6 +16,7 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from httpx_aiohttp import AiohttpTransport
 
+from core.bodies import Body, Stall, outgoing
 from core.errors import Misconfigured
 from core.guard import Guard
 
@@ -25,6 +24,7 @@ from core.guard import Guard
 # create hardly ever meets a connection which is being closed under it, and its outcome stays clear.
 _IDLE_SECONDS = 4.0
 _PIECE = 64 * 1024
+_UNTIMED = aiohttp.ClientTimeout(total=None)
 
 # What an exception of aiohttp means, most telling first. The first four say that nothing was sent.
 _MEANINGS: tuple[tuple[type[BaseException], type[httpx.TransportError]], ...] = (
@@ -62,7 +62,7 @@ def open_transport(
     limit: int = 1024,
     total: float | None = None,
     ssl_context: ssl.SSLContext | None = None,
-) -> httpx.AsyncBaseTransport:
+) -> "Transport":
     """A transport with up to `limit` connections; with a `guard` it calls only what the guard lets through.
 
     `total` bounds a whole exchange in seconds, the reading of the body included: a peer that drips bytes
@@ -73,7 +73,7 @@ def open_transport(
     request left; after any other the peer may have acted on it. RefusedUrl is the guard's no. An error raised
     by a streamed body comes out as it is: raised before the first piece, nothing was sent.
     """
-    return _Transport(guard=guard, limit=limit, total=total, ssl_context=ssl_context)
+    return Transport(guard=guard, limit=limit, total=total, ssl_context=ssl_context)
 
 
 def open_client(transport: httpx.AsyncBaseTransport, *, timeout: float | httpx.Timeout = 30.0) -> httpx.AsyncClient:
@@ -168,8 +168,8 @@ def _has_news(connection: Connection) -> bool:
     return bool(poll.poll(0))
 
 
-class _Transport(AiohttpTransport):
-    """httpx-aiohttp's transport with our own exchange.
+class Transport(AiohttpTransport):
+    """httpx-aiohttp's transport with our own exchange, made by `open_transport`.
 
     Theirs lets aiohttp spell the URL anew, which breaks signed ones; reports a connection dropped after the
     request as a connect timeout, though the peer may have acted; and has no write timeout.
@@ -194,35 +194,57 @@ class _Transport(AiohttpTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send the request once and answer when the headers have come."""
+        url = str(request.url)
         if self._guard is not None:
-            self._guard.check(str(request.url))
-        stall = _Stall(request)
-        body = _body(request, stall)
+            self._guard.check(url)
+        stall = Stall(request)
+        body = outgoing(request, stall)
         try:
             async with stall:
                 answer = await self.get_client().request(
                     request.method,
-                    _exact_url(request),
+                    _exact_url(url, request),
                     headers=self._headers(request),
                     data=body,
                     allow_redirects=False,
                     timeout=_timeout(request, self._total),
                     server_hostname=request.extensions.get("sni_hostname"),
-                    ssl=True if request.url.scheme == "http" else self._given or _certificates(),
+                    ssl=self._trusted(request.url.scheme == "https"),
                 )
         except (aiohttp.ClientError, OSError) as error:
-            if isinstance(body, _Body) and body.failure is not None:
+            if isinstance(body, Body) and body.failure is not None:
                 raise body.failure from None
             if stall.expired:
                 raise httpx.WriteTimeout("The peer stopped taking the request.", request=request) from error
             raise _meaning(error, request) from error
-        return httpx.Response(
-            status_code=answer.status,
-            headers=answer.raw_headers,
-            stream=_Answer(answer, request),
-            request=request,
-            extensions={"http_version": b"HTTP/1.1", "reason_phrase": (answer.reason or "").encode()},
-        )
+        return _response(answer, request)
+
+    async def post(self, url: str, *, headers: Mapping[str, str], body: bytes) -> httpx.Response:
+        """Post bytes that are at hand, once, and answer when the headers have come; the caller bounds the time.
+
+        To make httpx's request and take it apart again costs more than to send it, and a client's cookies, sign-ins and
+        redirects cost as much once more. So the response knows no request; all else, errors too, is as by a client.
+        """
+        spelled = _spelled(url)
+        if self._guard is not None:
+            self._guard.check(spelled)
+        try:
+            answer = await self.get_client().request(
+                "POST",
+                _exact_url(spelled),
+                headers={"User-Agent": self._user_agent, **headers},
+                data=body,
+                allow_redirects=False,
+                timeout=_UNTIMED,
+                ssl=self._trusted(spelled.startswith("https:")),
+            )
+        except (aiohttp.ClientError, OSError) as error:
+            raise _meaning(error) from error
+        return _response(answer)
+
+    def _trusted(self, over_tls: bool) -> ssl.SSLContext | bool:
+        """Whom a call may meet; without TLS it is not asked."""
+        return (self._given or _certificates()) if over_tls else True
 
     def _headers(self, request: httpx.Request) -> list[tuple[str, str]]:
         encoding = request.headers.encoding
@@ -265,9 +287,15 @@ def _is_httpx_default(name: str, value: str) -> bool:
     return name.lower() == "user-agent" and value.startswith("python-httpx/")
 
 
-def _exact_url(request: httpx.Request) -> yarl.URL:
+@lru_cache(1024)
+def _spelled(url: str) -> str:
+    """A URL as httpx would call it: its host in ASCII, and encoded what has to be."""
+    return str(httpx.URL(url))
+
+
+def _exact_url(url: str, request: httpx.Request | None = None) -> yarl.URL:
     try:
-        return yarl.URL(str(request.url), encoded=True)
+        return yarl.URL(url, encoded=True)
     except ValueError as error:
         raise httpx.UnsupportedProtocol(f"The URL cannot be called: {error}", request=request) from error
 
@@ -284,77 +312,25 @@ def _timeout(request: httpx.Request, total: float | None) -> aiohttp.ClientTimeo
     )
 
 
-def _meaning(error: BaseException, request: httpx.Request) -> httpx.TransportError:
+def _response(answer: aiohttp.ClientResponse, request: httpx.Request | None = None) -> httpx.Response:
+    return httpx.Response(
+        status_code=answer.status,
+        headers=answer.raw_headers,
+        stream=_Answer(answer, request),
+        request=request,
+        extensions={"http_version": b"HTTP/1.1", "reason_phrase": (answer.reason or "").encode()},
+    )
+
+
+def _meaning(error: BaseException, request: httpx.Request | None = None) -> httpx.TransportError:
     found = next(meaning for kind, meaning in _MEANINGS if isinstance(error, kind))
     return found(str(error) or type(error).__name__, request=request)
-
-
-class _Stall:
-    """The bound on a body that the peer does not take, which aiohttp lacks: moved on with every piece."""
-
-    def __init__(self, request: httpx.Request) -> None:
-        given = request.extensions.get("timeout", {})
-        write, read = given.get("write"), given.get("read")
-        # After the last piece the bound has to outlast the wait for the answer, which is aiohttp's to time.
-        self._seconds = None if write is None or read is None else write + read
-        self._bound: asyncio.Timeout | None = None
-        self.expired = False
-
-    async def __aenter__(self) -> None:
-        self._bound = asyncio.timeout(None)
-        await self._bound.__aenter__()
-
-    async def __aexit__(self, *raised: Any) -> None:
-        bound, self._bound = self._bound, None
-        if bound is not None:
-            try:
-                await bound.__aexit__(*raised)
-            finally:
-                self.expired = bound.expired()
-
-    def move_on(self) -> None:
-        """A piece is being handed out: the time starts again."""
-        if self._bound is not None and self._seconds is not None and not self._bound.expired():
-            self._bound.reschedule(asyncio.get_running_loop().time() + self._seconds)
-
-
-class _Body(AsyncIterable[bytes]):
-    """A request's body, handed out once the connection is there; keeps the error that stopped it."""
-
-    def __init__(self, pieces: AsyncIterable[bytes], handed_out: Callable[[], None]) -> None:
-        self._pieces = pieces
-        self._handed_out = handed_out
-        self.failure: Exception | None = None
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for piece in self._pieces:
-                self._handed_out()
-                yield piece
-        except Exception as error:
-            self.failure = error
-            raise
-
-
-def _body(request: httpx.Request, stall: _Stall) -> bytes | _Body | None:
-    try:
-        content = request.content
-    except httpx.RequestNotRead:
-        assert isinstance(request.stream, httpx.AsyncByteStream)
-        return _Body(request.stream, stall.move_on)
-    # Below this size it fits into the socket's buffer at once and cannot stall.
-    return _Body(_sliced(content), stall.move_on) if len(content) > _PIECE // 2 else content or None
-
-
-async def _sliced(content: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(content), _PIECE):
-        yield content[start : start + _PIECE]
 
 
 class _Answer(httpx.AsyncByteStream):
     """The body of an answer as it comes in."""
 
-    def __init__(self, answer: aiohttp.ClientResponse, request: httpx.Request) -> None:
+    def __init__(self, answer: aiohttp.ClientResponse, request: httpx.Request | None) -> None:
         self._answer = answer
         self._request = request
 

@@ -12,7 +12,7 @@ from core.clock import elapsed
 from core.database.group import CommitUnknown, ConnectionLost
 from core.errors import FingerpostError, RefusedUrl
 from core.guard import Guard
-from core.http import BodyTooLarge, open_client, read_bounded
+from core.http import BodyTooLarge, Transport, read_bounded
 from core.retry import WEBHOOKS, Policy
 from core.webhooks.outbox import LEASE_SECONDS, Message, Outbox
 from core.webhooks.results import Result, after_answer, after_failure, asked_to_wait
@@ -38,7 +38,7 @@ class Sender:
     def __init__(
         self,
         outbox: Outbox,
-        transport: httpx.AsyncBaseTransport,
+        transport: Transport,
         guard: Guard,
         *,
         random: Random,
@@ -48,7 +48,7 @@ class Sender:
         lease_seconds: float = LEASE_SECONDS,
     ) -> None:
         self._outbox = outbox
-        self._client = open_client(transport, timeout=try_seconds)
+        self._transport = transport
         self._guard = guard
         self._random = random
         self._policy = policy
@@ -107,13 +107,14 @@ class Sender:
     async def _answered(self, message: Message, signed: Signed) -> Result:
         response: httpx.Response | None = None
         text = ""
-        headers = {**signed.headers, "accept-encoding": "identity"}
+        headers = {**signed.headers, "accept": "*/*", "accept-encoding": "identity"}
         try:
-            async with (
-                asyncio.timeout(self._try_seconds),
-                self._client.stream("POST", message.url, headers=headers, content=signed.body) as response,
-            ):
-                text = await _start_of(response)
+            async with asyncio.timeout(self._try_seconds):
+                response = await self._transport.post(message.url, headers=headers, body=signed.body)
+                try:
+                    text = await _start_of(response)
+                finally:
+                    await response.aclose()
         except TimeoutError:
             # Once the status is known the rest of the answer changes nothing.
             if response is None:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from core.errors import RefusedUrl
 from core.guard import Guard
-from core.http import BodyTooLarge, iterate_bounded, open_client, open_transport, read_bounded, user_agent
+from core.http import BodyTooLarge, Transport, iterate_bounded, open_client, open_transport, read_bounded, user_agent
 
 Handler = Callable[["Peer", asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 PAUSE = httpx.Timeout(5.0)
@@ -512,3 +512,97 @@ async def test_a_name_that_turns_to_a_closed_address_is_refused_before_any_conne
             with pytest.raises(RefusedUrl):
                 await client.get("http://rebound.example:8080/")
         assert (peer.connections, lookup.asked) == (0, 1)
+
+
+@asynccontextmanager
+async def posting(guard: Guard | None = None) -> AsyncIterator[Transport]:
+    transport = open_transport(guard=guard)
+    yield transport
+    await transport.aclose()
+
+
+async def post(transport: Transport, url: str, **headers: str) -> bytes:
+    response = await transport.post(url, headers=headers, body=b'{"a": 1}')
+    try:
+        return await read_bounded(response, 1000)
+    finally:
+        await response.aclose()
+
+
+async def test_what_is_posted_past_a_client_goes_out_as_by_one() -> None:
+    async with listening(well_behaved) as peer, posting() as transport, calling() as client:
+        url = peer.url + "/a%3Ab%2Fc/ü d?sig=%2fx%3D+%2C"
+        headers = {"Content-Type": "application/json", "X-A": "1", "Accept": "*/*", "Accept-Encoding": "identity"}
+        await client.post(url, content=b'{"a": 1}', headers=headers)
+        assert await post(transport, url, **headers) == b"ok"
+        by_client, past_it = ({line.lower() for line in head.split("\r\n")} for head in peer.heads)
+        assert past_it == by_client - {"connection: keep-alive"}
+        assert peer.bodies == [b'{"a": 1}'] * 2
+
+
+async def test_what_is_posted_past_a_client_keeps_connections_and_neither_cookies_nor_redirects() -> None:
+    async def sends_on(peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await peer.read_request(reader)
+            writer.write(answer(b"", "Location: /elsewhere", "Set-Cookie: a=b; Path=/", status="307 There"))
+
+    async with listening(sends_on) as peer, posting() as transport:
+        for _ in range(2):
+            response = await transport.post(peer.url, headers={}, body=b"x")
+            assert (response.status_code, response.headers["location"]) == (307, "/elsewhere")
+            await response.aclose()
+        assert (len(peer.heads), peer.connections) == (2, 1)
+        assert "cookie" not in peer.heads[1].lower()
+
+
+async def test_what_is_posted_past_a_client_is_never_sent_again_and_says_whether_it_left() -> None:
+    async def drops_the_second(peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await peer.read_request(reader)
+        writer.write(answer(b"ok"))
+        await peer.read_request(reader)
+
+    async with listening(drops_the_second) as peer, posting() as transport:
+        await post(transport, peer.url)
+        with pytest.raises(httpx.RemoteProtocolError):
+            await post(transport, peer.url)
+        assert (len(peer.heads), peer.connections) == (2, 1)
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        async with posting() as transport:
+            with pytest.raises(httpx.ConnectError):
+                await post(transport, f"http://127.0.0.1:{bound.getsockname()[1]}")
+
+
+async def test_what_is_posted_past_a_client_passes_the_guard_each_time() -> None:
+    async with listening(well_behaved) as peer:
+        async with posting(Guard()) as transport:
+            for url in (peer.url, "http://169.254.169.254/", "http://0x7f.1/", "http://localhost/", "/relative") * 2:
+                with pytest.raises(RefusedUrl):
+                    await post(transport, url)
+        assert peer.connections == 0
+        async with posting(Guard(["loopback"])) as transport:
+            assert await post(transport, peer.url.replace("127.0.0.1", "localhost")) == b"ok"
+
+
+async def test_a_caller_that_waits_no_longer_leaves_no_connection_that_is_half_used() -> None:
+    async def is_silent_at_first(peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await peer.read_request(reader)
+            if peer.connections > 1:
+                writer.write(answer(b"ok"))
+
+    async with listening(is_silent_at_first) as peer, posting() as transport:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await post(transport, peer.url)
+        assert await post(transport, peer.url) == b"ok"
+        assert peer.connections == 2
+
+
+async def test_a_packed_answer_to_what_was_posted_past_a_client_is_unpacked() -> None:
+    async def packs(peer: Peer, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await peer.read_request(reader)
+        writer.write(answer(gzip.compress(b"hello"), "Content-Encoding: gzip"))
+
+    async with listening(packs) as peer, posting() as transport:
+        assert await post(transport, peer.url) == b"hello"
