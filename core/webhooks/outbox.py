@@ -1,7 +1,8 @@
 """The outbox: messages that wait for their endpoints, taken under a lease and settled once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from core.events.data import EndpointData
 from core.events.events import Event, record
 from core.vault import Vault
 from core.webhooks.results import Result
-from core.webhooks.signing import Payload, Signed, sign
+from core.webhooks.signing import Payload, Signed, Signer
 from core.webhooks.vendor import FORMAT, VendorMessage, bodies
 
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
@@ -39,6 +40,9 @@ LONGEST_SECONDS = 60.0
 
 LOOK_SECONDS = 1.0
 """How often a sender looks for messages in the hands of one that is gone."""
+
+SIGNERS = 256
+"""Of how many endpoints a process keeps the opened secrets in memory; they are opened anew where they were changed."""
 
 HOPELESS_DAYS = 3.0
 """An endpoint that has taken nothing for so long is switched off."""
@@ -90,6 +94,7 @@ class Outbox:
         self._looked_at = -LOOK_SECONDS
         self._bounds = {"each": per_endpoint, "patience": PATIENCE}
         self._sql = queries("core.webhooks")
+        self._signer = lru_cache(SIGNERS)(self._open)
         self._results = GroupCommit[tuple[Message, Result], bool](pool, self._settle)
 
     async def take(self, limit: int, lease_seconds: float = LEASE_SECONDS) -> list[Message]:
@@ -124,13 +129,10 @@ class Outbox:
 
     def signed(self, message: Message) -> Signed:
         """The request for a message. Raises `BrokenSeal` or `Misconfigured` where its secret cannot be opened."""
+        signer = self._signer(message.endpoint_id, message.sealed_secret, message.sealed_previous)
+        body = _payload(message) if message.body is None else message.body.encode()
         # The database's clock, not this host's: receivers refuse what is five minutes off.
-        return sign(
-            _payload(message) if message.body is None else message.body.encode(),
-            secrets=[*self._secrets(message)],
-            message_id=str(message.event_id),
-            at=message.taken_at,
-        )
+        return signer.sign(body, message_id=str(message.event_id), at=message.taken_at)
 
     async def settle(self, message: Message, result: Result) -> bool:
         """Write down what a try brought; False where another sender has the message by now, or it is gone."""
@@ -160,11 +162,12 @@ class Outbox:
             await connection.execute(self._sql["forget_secrets"])
             await connection.execute(self._sql["release"], {"ended": None})
 
-    def _secrets(self, message: Message) -> Iterable[str]:
-        place = {"table": "webhook_endpoints", "row": str(message.endpoint_id)}
-        yield self._vault.open(message.sealed_secret, column="secret", **place)
-        if message.sealed_previous is not None:
-            yield self._vault.open(message.sealed_previous, column="previous_secret", **place)
+    def _open(self, endpoint_id: UUID, secret: bytes, previous: bytes | None) -> Signer:
+        place = {"table": "webhook_endpoints", "row": str(endpoint_id)}
+        secrets = [self._vault.open(secret, column="secret", **place)]
+        if previous is not None:
+            secrets.append(self._vault.open(previous, column="previous_secret", **place))
+        return Signer(secrets)
 
     async def _with_bodies(self, connection: AsyncConnection[Any], taken: Sequence[Message]) -> list[Message]:
         """The messages, those in bundle.social's format with their bodies, which are made at the first take."""

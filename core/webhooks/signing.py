@@ -1,7 +1,6 @@
 """Signing: the body of a webhook, and the headers by which its receiver knows that it is ours and unchanged."""
 
 import base64
-import hashlib
 import hmac
 import os
 from collections.abc import Sequence
@@ -50,20 +49,32 @@ def new_secret() -> str:
     return SECRET_PREFIX + base64.b64encode(os.urandom(_SECRET_BYTES)).decode()
 
 
-def sign(payload: Payload | bytes, *, secrets: Sequence[str], message_id: str, at: datetime) -> Signed:
-    """The payload as bytes, signed at the moment `at` (with a zone) under each of `secrets`, the newest first.
+class Signer:
+    """Signs under the same secrets again and again, the newest first; they are taken apart once."""
 
-    `webhook-id`, `webhook-timestamp` and `webhook-signature` are those of Standard Webhooks; several secrets
-    give several signatures there, so that a receiver may know either. `x-signature` is bundle.social's: the
-    lowercase hex HMAC-SHA256 of the body, with the newest secret exactly as it was shown.
-    """
-    body = payload if isinstance(payload, bytes) else msgspec.json.encode(payload)
-    text, moment = body.decode(), at.astimezone(UTC)  # the package reads every moment as one in UTC
-    headers = {
-        "content-type": "application/json",
-        "webhook-id": message_id,
-        "webhook-timestamp": str(int(moment.timestamp())),
-        "webhook-signature": " ".join(Webhook(secret).sign(message_id, moment, text) for secret in secrets),
-        "x-signature": hmac.new(secrets[0].encode(), body, hashlib.sha256).hexdigest(),
-    }
-    return Signed(headers=headers, body=body)
+    def __init__(self, secrets: Sequence[str]) -> None:
+        self._webhooks = [Webhook(secret) for secret in secrets]
+        self._newest = secrets[0].encode()
+
+    def sign(self, payload: Payload | bytes, *, message_id: str, at: datetime) -> Signed:
+        """The payload as bytes, signed at the moment `at` (with a zone) under each of the secrets.
+
+        `webhook-id`, `webhook-timestamp` and `webhook-signature` are those of Standard Webhooks; several secrets
+        give several signatures there, so that a receiver may know either. `x-signature` is bundle.social's: the
+        lowercase hex HMAC-SHA256 of the body, with the newest secret exactly as it was shown.
+        """
+        body = payload if isinstance(payload, bytes) else msgspec.json.encode(payload)
+        text, moment = body.decode(), at.astimezone(UTC)  # the package reads every moment as one in UTC
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(int(moment.timestamp())),
+            "webhook-signature": " ".join(each.sign(message_id, moment, text) for each in self._webhooks),
+            "x-signature": hmac.digest(self._newest, body, "sha256").hex(),
+        }
+        return Signed(headers=headers, body=body)
+
+
+def sign(payload: Payload | bytes, *, secrets: Sequence[str], message_id: str, at: datetime) -> Signed:
+    """A payload that is signed once, as a `Signer` does it."""
+    return Signer(secrets).sign(payload, message_id=message_id, at=at)

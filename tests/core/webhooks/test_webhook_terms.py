@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from uuid import UUID
 
+import msgspec
 import pytest
 from psycopg_pool import AsyncConnectionPool
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -11,6 +12,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from core.errors import Conflict, InvalidPost, NotFound
 from core.events.events import Event
 from core.ids import new_id
+from core.vault import BrokenSeal
 from core.webhooks.endpoints import Endpoint, Endpoints
 from core.webhooks.outbox import Outbox
 from core.webhooks.results import Result
@@ -194,6 +196,33 @@ async def test_rotating_twice_keeps_the_last_two(house: House, outbox: Outbox) -
         Webhook(secret).verify(signed.body, signed.headers)
     with pytest.raises(WebhookVerificationError):
         Webhook(first.secret).verify(signed.body, signed.headers)
+
+
+async def test_a_secret_that_is_changed_while_messages_go_out_signs_from_the_next_one_on(
+    house: House, outbox: Outbox
+) -> None:
+    old = await house.endpoints.create(house.organization, None, URL)
+    await house.happened(house.event(await house.post()))
+    [message] = await outbox.take(1, lease_seconds=0)
+    assert "," not in outbox.signed(message).headers["webhook-signature"].removeprefix("v1,")
+    new = await house.endpoints.rotate_secret(house.organization, old.endpoint.id)
+    [message] = await outbox.take(1)
+    signed = outbox.signed(message)
+    for secret in (old.secret, new.secret):
+        Webhook(secret).verify(signed.body, signed.headers)
+    assert all(old.secret[6:] not in repr(each) for each in (outbox, outbox.__dict__, message, signed.headers))
+
+
+async def test_a_secret_opens_for_its_own_endpoint_alone_though_it_was_opened_before(
+    house: House, outbox: Outbox
+) -> None:
+    for _ in range(2):
+        await house.endpoint()
+    await house.happened(house.event(await house.post()))
+    ours, theirs = await outbox.take(2)
+    outbox.signed(ours)
+    with pytest.raises(BrokenSeal):
+        outbox.signed(msgspec.structs.replace(theirs, sealed_secret=ours.sealed_secret))
 
 
 async def test_a_test_goes_to_its_endpoint_alone_whatever_that_wants(house: House, outbox: Outbox) -> None:
