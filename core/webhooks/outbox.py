@@ -106,23 +106,13 @@ class Outbox:
         """
         if elapsed() - self._looked_at >= LOOK_SECONDS:
             await self.let_go()
-        async with self._pool.connection() as connection, connection.cursor(row_factory=dict_row) as cursor:
-            await cursor.execute(self._sql["lanes"], {**self._bounds, "limit": limit})
-            lanes = await cursor.fetchall()
-            disabled = [lane["id"] for lane in lanes if lane["disabled"]]
-            if disabled:
-                await cursor.execute(self._sql["retire"], {"endpoints": disabled})
-            enabled = [lane["id"] for lane in lanes if not lane["disabled"]]
-            if not enabled:
-                return []
-            # A statement of its own: only now, with the lanes locked, it sees what the last holder took.
-            values = {
-                **self._bounds,
-                "lanes": enabled,
-                "limit": limit,
-                "lease": lease_seconds,
-                "holder": self._presence.number if self._presence else None,
-            }
+        values = {
+            **self._bounds,
+            "limit": limit,
+            "lease": lease_seconds,
+            "holder": self._presence.number if self._presence else None,
+        }
+        async with single(self._pool) as connection, connection.cursor(row_factory=dict_row) as cursor:
             await cursor.execute(self._sql["take"], values)
             taken = [msgspec.convert(row, Message) async for row in cursor]
             return await self._with_bodies(connection, taken)

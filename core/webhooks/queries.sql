@@ -84,87 +84,8 @@ where id in (
     for update skip locked
 )
 
--- name: lanes
--- The endpoints with something to take, those with the least under way first; locked, so that each is taken from by
--- one sender at a time. The walk from endpoint to endpoint touches one index entry each, however many messages wait.
--- One that fails again and again is asked with one message at a time, ever more seldom, until it takes one.
-with recursive waiting as (
-    (select endpoint_id from webhook_messages where state = 'waiting' order by endpoint_id limit 1)
-    union all
-    select (select m.endpoint_id from webhook_messages m
-            where m.state = 'waiting' and m.endpoint_id > waiting.endpoint_id
-            order by m.endpoint_id limit 1)
-    from waiting where waiting.endpoint_id is not null
-)
-select w.id, w.disabled_at is not null as disabled
-from waiting join webhook_endpoints w on w.id = waiting.endpoint_id
-cross join lateral (
-    select count(*) as messages from webhook_messages m
-    where m.endpoint_id = w.id and m.state = 'waiting' and m.lease_until > now()
-) under_way
-cross join lateral (
-    select m.due_at from webhook_messages m
-    where m.endpoint_id = w.id and m.state = 'waiting'
-    order by m.due_at limit 1
-) first
-where case when w.disabled_at is not null then under_way.messages = 0
-           else greatest(first.due_at, w.retry_at) <= now()
-                and under_way.messages < case when w.failures >= %(patience)s then 1 else %(each)s end end
-order by under_way.messages, first.due_at
-limit %(limit)s
-for no key update of w skip locked
-
--- name: retire
--- Nobody is left to send these to.
-update webhook_messages
-set state = 'failed', lease_until = null, error = 'The endpoint is switched off.'
-where endpoint_id = any(%(endpoints)s) and state in ('waiting', 'behind')
-  and (lease_until is null or lease_until <= now())
-
 -- name: take
--- Due messages of the lanes, in turns: the n-th of an endpoint is taken while at least n places are free, its own
--- included. A taken message is due again at its lease's end.
-with under_way as (
-    select endpoint_id, count(*) as messages from webhook_messages
-    where endpoint_id = any(%(lanes)s) and state = 'waiting' and lease_until > now()
-    group by endpoint_id
-), ready as (
-    select m.id, m.due_at, coalesce(u.messages, 0) + m.turn as turn
-    from unnest(%(lanes)s::uuid[]) as lane(id)
-    join webhook_endpoints w on w.id = lane.id
-    left join under_way u on u.endpoint_id = lane.id
-    cross join lateral (
-        select d.id, d.due_at, row_number() over (order by d.due_at, d.event_id) as turn
-        from (
-            select id, due_at, event_id from webhook_messages
-            where endpoint_id = lane.id and state = 'waiting' and due_at <= now()
-            order by due_at
-            limit greatest(0, case when w.failures >= %(patience)s then 1 else %(each)s end - coalesce(u.messages, 0))
-            for update skip locked
-        ) d
-    ) m
-), placed as (
-    select id, turn, row_number() over (order by turn, due_at, id) as place from ready
-), chosen as (
-    select id, place from placed where turn + place <= %(limit)s + 1 order by place limit %(limit)s
-), taken as (
-    update webhook_messages m
-    set fence = m.fence + 1, attempts = m.attempts + 1,
-        lease_until = now() + %(lease)s * interval '1 second', due_at = now() + %(lease)s * interval '1 second',
-        holder = %(holder)s
-    from chosen
-    where m.id = chosen.id
-    returning m.*, chosen.place
-)
-select t.id, t.event_id, t.organization_id, t.endpoint_id, w.url, w.format, w.ordered, t.body,
-       w.failures > 0 or w.failing_since is not null as unwell, w.secret as sealed_secret,
-       case when w.previous_until > now() then w.previous_secret end as sealed_previous,
-       t.fence, t.attempts, e.type, e.version, e.team_id, e.subject, e.sequence, t.previous_sequence, e.data,
-       e.created_at as happened_at, clock_timestamp() as taken_at
-from taken t
-join events e on e.id = t.event_id
-join webhook_endpoints w on w.id = t.endpoint_id
-order by t.place
+select * from take_webhook_messages(%(each)s, %(patience)s, %(limit)s, %(lease)s, %(holder)s)
 
 -- name: hold_turns
 -- Before messages of ordered endpoints end: nobody adds one behind them meanwhile.
@@ -318,9 +239,11 @@ where organization_id = %(organization_id)s and endpoint_id = %(endpoint_id)s an
   and created_at >= %(since)s
 
 -- name: keep_bodies
-update webhook_messages m set body = r.body
+-- The first that is made of a message's is kept, and answered to whoever has made another.
+update webhook_messages m set body = coalesce(m.body, r.body)
 from jsonb_to_recordset(%(rows)s) as r(id uuid, body text)
 where m.id = r.id
+returning m.id, m.body
 
 -- name: vendor_accounts
 select a.id, a.platform, a.team_id, a.username, a.display_name, a.avatar_url, g.external_user, a.channels, a.created_at,

@@ -39,8 +39,8 @@ async def bodies(connection: AsyncConnection[Any], messages: Sequence[VendorMess
     posts, accounts = await _posts(connection, messages), await _accounts(connection, messages)
     made = {message.id: _body(message, posts, accounts) for message in messages}
     rows = [{"id": str(id), "body": body} for id, body in made.items()]
-    await connection.execute(queries("core.webhooks")["keep_bodies"], {"rows": Jsonb(rows)})
-    return made
+    cursor = await connection.execute(queries("core.webhooks")["keep_bodies"], {"rows": Jsonb(rows)})
+    return {id: body async for id, body in cursor}
 
 
 def _body(message: VendorMessage, posts: dict[UUID, Any], accounts: dict[UUID, Any]) -> str:

@@ -20,6 +20,7 @@ from core.tenants.tenants import TeamChange
 from core.webhooks.endpoints import Endpoints
 from core.webhooks.outbox import Outbox
 from core.webhooks.terms import Terms
+from core.webhooks.vendor import VendorMessage, bodies
 from tests.core.webhooks.house import GUARD
 from tests.workers.webhook_receiver import Call, Receiver, receiving
 from tests.world import Pool, World, world
@@ -94,6 +95,27 @@ async def test_every_try_has_the_same_bytes_whatever_has_become_of_the_post(
         await send(here)
         assert {call.body for call in receiver.calls} == {outbox.signed(message).body}
         assert len(receiver.calls) == 2
+
+
+async def test_of_two_bodies_that_are_made_of_a_message_the_first_is_sent(
+    pool: Pool, tmp_path: Path, receiver: Receiver
+) -> None:
+    async with world(pool, tmp_path, EchoSandbox(rng=Random(1))) as here:
+        await subscribe(here, receiver)
+        post = await here.post()
+        await here.work()
+        outbox = Outbox(here.pool, here.vault)
+        [message] = await outbox.take(1)
+        await Control(here.pool, here.ledger.notices, patience=60).delete(here.organization_id, post.id)
+        again = VendorMessage(
+            id=message.id,
+            organization_id=message.organization_id,
+            type=message.type,
+            subject=message.subject,
+            data=message.data,
+        )
+        async with here.pool.connection() as connection:
+            assert await bodies(connection, [again]) == {message.id: message.body}
 
 
 async def test_teams_and_accounts_come_as_the_vendor_has_them(pool: Pool, tmp_path: Path, receiver: Receiver) -> None:
