@@ -95,7 +95,7 @@ class Outbox:
         self._bounds = {"each": per_endpoint, "patience": PATIENCE}
         self._sql = queries("core.webhooks")
         self._signer = lru_cache(SIGNERS)(self._open)
-        self._results = GroupCommit[tuple[Message, Result], bool](pool, self._settle)
+        self._results = GroupCommit[tuple[Message, Result], bool](pool, self._settle, transaction=False)
 
     async def take(self, limit: int, lease_seconds: float = LEASE_SECONDS) -> list[Message]:
         """Take up to `limit` messages that are due, for `lease_seconds`; unsettled, they fall due again then.
@@ -172,21 +172,39 @@ class Outbox:
         return [msgspec.structs.replace(m, body=made.get(m.id, m.body)) for m in taken]
 
     async def _settle(self, connection: AsyncConnection[Any], items: Sequence[tuple[Message, Result]]) -> list[bool]:
+        """What was simply taken is told by one statement, which spares it the round trips of a transaction."""
+        if all(_is_plain(message, result) for message, result in items):
+            settled = await self._write_down(connection, items)
+        else:
+            async with connection.transaction():
+                settled = await self._settle_at_once(connection, items)
+        return [message.id in settled for message, _ in items]
+
+    async def _settle_at_once(
+        self, connection: AsyncConnection[Any], items: Sequence[tuple[Message, Result]]
+    ) -> set[UUID]:
         ordered = [message for message, _ in items if message.ordered]
         if ordered:
             turns = {"endpoints": [m.endpoint_id for m in ordered], "subjects": [m.subject for m in ordered]}
             await connection.execute(self._sql["hold_turns"], turns)
-        rows = Jsonb([_row(message, result) for message, result in items])
-        cursor = await connection.execute(self._sql["settle"], {"results": rows})
-        settled: dict[UUID, bool] = {row[0]: row[1] async for row in cursor}
+        settled = await self._write_down(connection, items)
         counted = [(message, result) for message, result in items if message.id in settled]
-        ended = [message.id for message, result in counted if result.state != "waiting" and settled[message.id]]
-        if ended:
-            await connection.execute(self._sql["release"], {"ended": ended})
         await self._fare(connection, counted)
         gone = {message.endpoint_id for message, result in counted if result.disable}
         await self._disable(connection, sorted(gone), "gone")
-        return [message.id in settled for message, _ in items]
+        return settled
+
+    async def _write_down(self, connection: AsyncConnection[Any], items: Sequence[tuple[Message, Result]]) -> set[UUID]:
+        """Log the tries, and say of the messages that are still ours what became of them; answers which those are."""
+        rows = Jsonb([_row(message, result) for message, result in items])
+        values = {"results": rows, "ids": [message.id for message, _ in items]}
+        cursor = await connection.execute(self._sql["settle"], values)
+        settled: dict[UUID, bool] = {row[0]: row[1] async for row in cursor}
+        # An endpoint may be ordered by now that was not when its message was taken.
+        ended = [message.id for message, result in items if settled.get(message.id) and result.state != "waiting"]
+        if ended:
+            await connection.execute(self._sql["release"], {"ended": ended})
+        return set(settled)
 
     async def _fare(self, connection: AsyncConnection[Any], items: Sequence[tuple[Message, Result]]) -> None:
         """How the endpoints fare that are not simply well; who has failed for too long is switched off."""
@@ -217,6 +235,11 @@ def _payload(message: Message) -> Payload:
         previous_sequence=message.previous_sequence,
         data=message.data,
     )
+
+
+def _is_plain(message: Message, result: Result) -> bool:
+    """Whether a result says nothing of its endpoint, and lets nothing go that waits behind the message."""
+    return result.state == "delivered" and not message.ordered and not message.unwell
 
 
 def _row(message: Message, result: Result) -> dict[str, Any]:

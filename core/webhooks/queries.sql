@@ -96,15 +96,15 @@ from (select distinct ordered_turn(t.endpoint_id, t.subject) as key
 
 -- name: settle
 -- Only the newest take of a message may say what became of it; every try stands in the log. The rows are taken in one
--- order, so that nobody waits in a circle.
+-- order, so that nobody waits in a circle, and by their ids, so that nobody is led to read the whole table for a few.
 with results as materialized (
     select * from jsonb_to_recordset(%(results)s) as r(
         id uuid, fence bigint, state text, due_in float8, http_status int, error text, answer text, seconds float8,
         started_at timestamptz)
 ), held as materialized (
-    select m.id from webhook_messages m join results r on m.id = r.id and m.fence = r.fence and m.state = 'waiting'
+    select m.id from webhook_messages m where m.id = any(%(ids)s) and m.state = 'waiting'
     order by m.id
-    for no key update of m
+    for no key update
 ), settled as (
     update webhook_messages m
     set state = r.state,

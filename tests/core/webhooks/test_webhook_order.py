@@ -68,6 +68,35 @@ async def test_one_that_asks_for_no_order_any_more_gets_all_of_it(house: House, 
     assert len(await outbox.take(64)) == 5
 
 
+async def test_one_that_asks_for_order_while_a_message_is_in_hand_gets_the_next_when_that_has_ended(
+    house: House, outbox: Outbox
+) -> None:
+    endpoint, post = await house.endpoint(), await house.post()
+    await house.happened(house.event(post))
+    [first] = await outbox.take(64)
+    await house.endpoints.change(house.organization, endpoint.id, Change(ordered=True))
+    await house.happened(house.event(post))
+    assert await outbox.take(64) == []
+    assert await outbox.settle(first, DELIVERED)
+    assert [message.sequence for message in await outbox.take(64)] == [2]
+
+
+async def test_what_ends_in_different_ways_may_end_together(house: House, outbox: Outbox) -> None:
+    plain, failing, strict = await house.endpoint(), await house.endpoint(), await ordered(house)
+    post = await house.post()
+    await house.happened(house.event(post), house.event(post))
+    taken = await outbox.take(64)
+    results = {plain.id: DELIVERED, failing.id: FAILED, strict.id: DELIVERED}
+    told = await asyncio.gather(*(outbox.settle(message, results[message.endpoint_id]) for message in taken))
+    assert told == [True] * len(taken)
+    rows = await house.run("select endpoint_id, state, count(*) as n from webhook_messages group by 1, 2")
+    assert {(row["endpoint_id"], row["state"]): row["n"] for row in rows} == {
+        (plain.id, "delivered"): 2, (failing.id, "waiting"): 2, (strict.id, "delivered"): 1, (strict.id, "waiting"): 1,
+    }  # fmt: skip
+    rows = await house.run("select id, failures from webhook_endpoints")
+    assert {row["id"]: row["failures"] for row in rows} == {plain.id: 0, failing.id: 1, strict.id: 0}
+
+
 async def test_one_that_is_switched_off_leaves_nothing_behind(house: House, outbox: Outbox) -> None:
     await ordered(house)
     post = await house.post()
