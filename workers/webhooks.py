@@ -19,8 +19,8 @@ from core.webhooks.results import Result, after_answer, after_failure, asked_to_
 from core.webhooks.signing import Signed
 from workers.drain import Drain
 
-IN_FLIGHT = 64
-"""How many messages a sender has under way at a time."""
+IN_FLIGHT = 128
+"""How many messages a sender has under way at a time, from the take until what came of it is written down."""
 
 TRY_SECONDS = 15.0
 """How long a try may take, from the look-up of the name to the end of the answer."""

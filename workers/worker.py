@@ -46,6 +46,10 @@ from workers.webhooks import Sender
 POOL_SIZE = 8
 """Connections to PostgreSQL a worker process has; writes share transactions."""
 
+OUTBOX_POOL_SIZE = 2
+"""Those that webhooks have for themselves, one to take and one to settle: a pool hands its own out in turn, and they
+would all be cold."""
+
 
 class NotOpened(MiddlewareError):
     """The workshop could not be opened; the cause says why."""
@@ -130,7 +134,9 @@ class Workshop:
             passages=passages,
         )
         self._publishing = {name: _drain(ledger, name, publisher, settings.in_flight) for name in self._registry}
-        self._webhooks = Sender(Outbox(pool, vault, presence=presence), guarded, guard, random=random)
+        opening = open_pool(settings.database_url, size=OUTBOX_POOL_SIZE, name="webhooks", autocommit=True)
+        outbox = Outbox(await stack.enter_async_context(opening), vault, presence=presence)
+        self._webhooks = Sender(outbox, guarded, guard, random=random)
         self._media = MediaWork(media.expiry, Readying(pool, self._registry, media.renditions))
         self._tokens = self._refresher(accounts, Apps(pool, vault, settings), platforms, ledger.notices, passages)
 
