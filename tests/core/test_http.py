@@ -176,11 +176,18 @@ async def test_an_encrypted_connection_is_verified_and_kept(tmp_path: Path) -> N
             assert peer.connections == 1
             with pytest.raises(httpx.ConnectError):
                 await client.post(f"https://127.0.0.1:{port}/", content=b"x")
+        async with open_transport(guard=None, ssl_context=trusting) as transport:
+            await (await transport.post(f"https://localhost:{port}/", headers={}, body=b"x")).aread()
+            with pytest.raises(httpx.ConnectError):
+                await transport.post(f"https://127.0.0.1:{port}/", headers={}, body=b"x")
+        async with open_transport(guard=None) as transport:
+            with pytest.raises(httpx.ConnectError):
+                await transport.post(f"https://localhost:{port}/", headers={}, body=b"x")
         async with calling() as client:
             with pytest.raises(httpx.ConnectError):
                 await client.post(f"https://localhost:{port}/", content=b"x")
         server.close()
-    assert len(peer.heads) == 3
+    assert len(peer.heads) == 4
 
 
 async def test_redirects_are_handed_over_and_not_followed() -> None:
