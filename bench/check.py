@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import msgspec
 
-from bench.baselines.models import BLOCKS, Post, planned
+from bench.baselines import checking
+from bench.baselines.models import BLOCKS
 from bench.baselines.models import Account as AccountModel
 from bench.baselines.models import Block as BlockModel
 from bench.place import BOARD, Place
@@ -17,6 +19,9 @@ from core.post import Account
 from core.registry import AnyAdapter, Registry
 
 FEW, MANY = 2, 16
+POSTS = 2000
+"""How many posts take turns: each has its own texts and addresses, so that no cache of what was seen helps anyone."""
+
 TWICE = Goal(of="ratio", sense="≥", bound=2.0)
 
 
@@ -26,9 +31,9 @@ def run(place: Place, plan: Plan, say: Say) -> list[Result]:
     for number in (FEW, MANY):
         say(f"check: posts to {number} platforms")
         adapters = platforms(number)
-        body, accounts = body_of(adapters), accounts_of(adapters)
-        contestants[f"fingerpost, {number}"] = _ours(body, adapters, accounts, plan.seconds)
-        contestants[f"pydantic, {number}"] = _theirs(body, adapters, accounts, plan.seconds)
+        bodies, accounts = [body_of(adapters, post) for post in range(POSTS)], accounts_of(adapters)
+        contestants[f"fingerpost, {number}"] = _ours(bodies, adapters, accounts, plan.seconds)
+        contestants[f"pydantic, {number}"] = _theirs(bodies, adapters, accounts, plan.seconds)
     found = interleaved(
         plan.rounds, contestants, say=say, words=lambda rate: f"{rate:,.0f}/s, {1e6 / rate:.1f} µs each"
     )
@@ -57,20 +62,28 @@ def platforms(number: int) -> dict[str, AnyAdapter]:
     return made
 
 
-def body_of(adapters: Mapping[str, AnyAdapter]) -> bytes:
-    """A sound post to all of them, as it comes in."""
-    blocks = {name: adapter.example(BOARD.id, "https://example.com/picture.png") for name, adapter in adapters.items()}
+def body_of(adapters: Mapping[str, AnyAdapter], number: int = 0) -> bytes:
+    """A sound post to all of them, as it comes in; each `number` makes another one."""
+    picture = f"https://example.com/pictures/{number}.png"
+    blocks = {name: _numbered(adapter.example(BOARD.id, picture), number) for name, adapter in adapters.items()}
     return msgspec.json.encode(
         {
             "teamId": "0190b5a0-0000-7000-8000-000000000000",
-            "title": "A post to many places",
-            "text": "What there is to say.",
+            "title": f"Post {number} to many places",
+            "text": f"What there is to say for the {number}th time.",
             "postDate": "2030-01-01T12:00:00+00:00",
             "status": "SCHEDULED",
             "socialAccountTypes": list(adapters),
             "data": blocks,
         }
     )
+
+
+def _numbered(block: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """An example with texts and a link of its own."""
+    own = {name: f"{value} {number}" for name, value in block.items() if name in ("text", "description", "altText")}
+    link = {"link": f"{block['link']}-{number}"} if "link" in block else {}
+    return {**block, **own, **link}
 
 
 def accounts_of(adapters: Mapping[str, AnyAdapter]) -> tuple[Account, ...]:
@@ -82,47 +95,58 @@ def accounts_of(adapters: Mapping[str, AnyAdapter]) -> tuple[Account, ...]:
 
 
 def _ours(
-    body: bytes, adapters: Mapping[str, AnyAdapter], accounts: Sequence[Account], seconds: float
+    bodies: Sequence[bytes], adapters: Mapping[str, AnyAdapter], accounts: Sequence[Account], seconds: float
 ) -> Callable[[], float]:
     facts = Facts(accounts=tuple(accounts))
 
-    def one() -> int:
+    def one(body: bytes) -> int:
         checked = check(msgspec.json.decode(body), adapters, facts)
         return 0 if checked.report.errors else len(checked.planned)
 
-    return _timed(one, len(adapters), seconds)
+    return _timed(one, bodies, len(adapters), seconds)
 
 
 def _theirs(
-    body: bytes, adapters: Mapping[str, AnyAdapter], accounts: Sequence[Account], seconds: float
+    bodies: Sequence[bytes], adapters: Mapping[str, AnyAdapter], accounts: Sequence[Account], seconds: float
 ) -> Callable[[], float]:
     blocks, models = models_of(adapters, accounts)
 
-    def one() -> int:
-        return len(planned(Post.model_validate_json(body), models, blocks)[0])
+    def one(body: bytes) -> int:
+        checked = checking.check(body, models, blocks)
+        return 0 if checked.errors else len(checked.planned)
 
-    return _timed(one, len(adapters), seconds)
+    return _timed(one, bodies, len(adapters), seconds)
 
 
 def models_of(
     adapters: Mapping[str, AnyAdapter], accounts: Sequence[Account]
 ) -> tuple[dict[str, type[BlockModel]], list[AccountModel]]:
     """The blocks of these platforms and the accounts, for pydantic."""
-    channels = {account.id: {each.id: each.name for each in account.channels} for account in accounts}
-    models = [AccountModel(id=each.id, platform=each.platform, channels=channels[each.id]) for each in accounts]
+    models = [
+        AccountModel(
+            id=each.id,
+            platform=each.platform,
+            username=each.username,
+            channels={channel.id: channel.name for channel in each.channels},
+        )
+        for each in accounts
+    ]
     return {name: BLOCKS[name.partition("_")[0]] for name in adapters}, models
 
 
-def _timed(one: Callable[[], Any], deliveries: int, seconds: float) -> Callable[[], float]:
-    """Calls a second; each has to plan so many deliveries. Raises RuntimeError where it does not."""
-    if (found := one()) != deliveries:
-        raise RuntimeError(f"{deliveries} deliveries were to be planned, not {found}.")
+def _timed(
+    one: Callable[[bytes], int], bodies: Sequence[bytes], deliveries: int, seconds: float
+) -> Callable[[], float]:
+    """Checks a second; each has to plan so many deliveries. Raises RuntimeError where one does not."""
+    if wrong := {found for body in bodies if (found := one(body)) != deliveries}:
+        raise RuntimeError(f"{deliveries} deliveries were to be planned, not {wrong}.")
+    turns = cycle(bodies)
 
     def measure() -> float:
         done, start = 0, time.perf_counter()
         while (took := time.perf_counter() - start) < seconds:
             for _ in range(20):
-                one()
+                one(next(turns))
             done += 20
         return done / took
 

@@ -26,7 +26,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-from bench.baselines.models import BLOCKS, Account, Planned, Post, planned
+from bench.baselines.checking import Checked, Parsed, judged, parsed
+from bench.baselines.models import BLOCKS, Account
 from bench.baselines.serving import serve
 from bench.place import BOARD, Tenant
 from core.settings import Settings
@@ -183,8 +184,13 @@ async def caller_of(request: Request, session: Session, x_api_key: Annotated[str
     return key
 
 
+async def envelope_of(request: Request) -> Parsed:
+    """The envelope, read by pydantic from the bytes: FastAPI itself would decode them first, and stop at its faults."""
+    return parsed(await request.body())
+
+
 async def create(
-    post: Post,
+    envelope: Annotated[Parsed, Depends(envelope_of)],
     request: Request,
     session: Session,
     caller: Annotated[KeyRow, Depends(caller_of)],
@@ -194,12 +200,12 @@ async def create(
     digest = hashlib.sha256(await request.body()).hexdigest()
     if idempotency_key is not None and (earlier := await _earlier(session, caller, idempotency_key, digest)):
         return earlier
-    deliveries, warnings = await _planned(session, caller, post)
-    row = _row(caller, post, deliveries)
+    checked = await _checked(session, caller, envelope)
+    row = _row(caller, checked)
     session.add(row)
     # The answer tells when it was created.
     await session.flush()
-    answer = _answer(post, row, warnings)
+    answer = _answer(checked, row)
     if idempotency_key is not None:
         stored = answer.model_dump(mode="json", by_alias=True)
         organization = caller.organization_id
@@ -224,21 +230,26 @@ async def _earlier(session: AsyncSession, caller: KeyRow, key: str, digest: str)
     return PostOut.model_validate(found.answer)
 
 
-async def _planned(session: AsyncSession, caller: KeyRow, post: Post) -> tuple[list[Planned], list[str]]:
+async def _checked(session: AsyncSession, caller: KeyRow, envelope: Parsed) -> Checked:
+    if envelope.findings:
+        raise HTTPException(400, [finding._asdict() for finding in envelope.findings])
     team = await session.scalar(
-        select(TeamRow).where(TeamRow.id == UUID(post.team_id), TeamRow.organization_id == caller.organization_id)
+        select(TeamRow).where(
+            TeamRow.id == UUID(envelope.post.team_id), TeamRow.organization_id == caller.organization_id
+        )
     )
     if team is None:
         raise HTTPException(404, "There is no such team.")
     rows = await session.scalars(select(AccountRow).where(AccountRow.team_id == team.id))
     accounts = [Account(id=str(row.id), platform=row.platform, channels=row.channels) for row in rows]
-    try:
-        return planned(post, accounts, BLOCKS)
-    except ValueError as error:
-        raise HTTPException(400, str(error)) from None
+    checked = judged(envelope, accounts, BLOCKS, {})
+    if checked.errors:
+        raise HTTPException(400, [finding._asdict() for finding in checked.findings])
+    return checked
 
 
-def _row(caller: KeyRow, post: Post, deliveries: list[Planned]) -> PostRow:
+def _row(caller: KeyRow, checked: Checked) -> PostRow:
+    post = checked.post
     due_at = max(post.post_date, datetime.now(UTC))
     return PostRow(
         organization_id=caller.organization_id,
@@ -249,19 +260,20 @@ def _row(caller: KeyRow, post: Post, deliveries: list[Planned]) -> PostRow:
         content=post.model_dump(mode="json", by_alias=True, exclude_unset=True),
         deliveries=[
             DeliveryRow(
-                account_id=UUID(each.account_id),
+                account_id=UUID(each.account.id),
                 platform=each.platform,
                 position=each.position,
                 block=each.block,
                 state="scheduled",
                 due_at=due_at,
             )
-            for each in deliveries
+            for each in checked.planned
+            if each.account is not None
         ],
     )
 
 
-def _answer(post: Post, row: PostRow, warnings: list[str]) -> PostOut:
+def _answer(checked: Checked, row: PostRow) -> PostOut:
     return PostOut(
         id=row.id,
         team_id=row.team_id,
@@ -269,15 +281,15 @@ def _answer(post: Post, row: PostRow, warnings: list[str]) -> PostOut:
         title=row.title,
         status=row.status,
         post_date=row.post_date,
-        social_account_types=post.social_account_types,
-        data=post.data,
+        social_account_types=checked.post.social_account_types,
+        data=checked.post.data,
         deliveries=[
             DeliveryOut(
                 id=each.id, platform=each.platform, account_id=each.account_id, state=each.state, due_at=each.due_at
             )
             for each in row.deliveries
         ],
-        warnings=warnings,
+        warnings=[finding.message for finding in checked.findings],
         created_at=row.created_at,
     )
 

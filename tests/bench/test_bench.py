@@ -13,13 +13,10 @@ import pytest
 import uvicorn
 
 from bench.__main__ import BENCHES
-from bench.baselines.models import Post, planned
 from bench.baselines.serving import OPTIONS
-from bench.check import accounts_of, body_of, models_of, platforms
 from bench.place import nowhere
 from bench.results import Goal, compared
 from bench.rounds import interleaved
-from core.check import Facts, check
 from core.registry import Registry
 from core.settings import Settings
 from core.vault import Vault
@@ -101,43 +98,6 @@ def test_a_result_has_the_medians_of_its_rounds_and_says_whether_the_goal_is_met
 )
 def test_a_chart_shows_how_far_from_its_goal_a_result_is(goal: Goal, standing: float) -> None:
     assert goal.standing(value=10.0, ratio=2.0) == standing
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {},
-        {"title": ""},
-        {"title": "\0"},
-        {"status": "LATER"},
-        {"postDate": "2030-01-01T12:00:00"},
-        {"unknown": 1},
-        {"data": {"ECHO": {"text": "t" * 501}, "PINTEREST": {"boardId": "1", "mediaUrls": ["https://a.example/b"]}}},
-        {"data": {"PINTEREST": {"boardId": "1", "mediaUrls": []}}},
-        {"data": {"PINTEREST": {"mediaUrls": ["https://a.example/b"]}}},
-        {"data": {"PINTEREST": {"boardId": "one", "mediaUrls": ["https://a.example/b"]}}},
-        {"data": {"PINTEREST": {"boardName": "No such board", "mediaUrls": ["https://a.example/b"]}}},
-        {"data": {"PINTEREST": {"boardId": "1", "mediaUrls": ["https://a.example/b"], "link": "ftp://a.example"}}},
-        {"data": {"ELSEWHERE": {}}},
-        {"socialAccountTypes": []},
-    ],
-)
-def test_the_baseline_of_the_check_finds_the_same_posts_sound(change: dict[str, Any]) -> None:
-    adapters = platforms(2)
-    accounts = accounts_of(adapters)
-    body = json.dumps(json.loads(body_of(adapters)) | change)
-    checked = check(json.loads(body), adapters, Facts(accounts=accounts))
-    blocks, models = models_of(adapters, accounts)
-    try:
-        deliveries, warnings = planned(Post.model_validate_json(body), models, blocks)
-    except ValueError:
-        assert checked.report.errors
-    else:
-        assert not checked.report.errors
-        assert [each.account_id for each in deliveries] == [
-            each.account and each.account.id for each in checked.planned
-        ]
-        assert len(warnings) == len(checked.report.warnings)
 
 
 def test_everyone_has_a_turn_in_each_round_and_goes_first_in_turn() -> None:
