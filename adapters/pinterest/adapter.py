@@ -149,6 +149,8 @@ class Pinterest(Adapter[PinBlock]):
     )
     def is_one_thing(self, draft: PinDraft) -> bool:
         """Idea Pins, of several pages or videos, cannot be created through the API."""
+        if len(draft.media) < 2:
+            return True
         films = sum(map(is_film, draft.media))
         return films == 0 or (films == 1 and len(draft.media) <= 2)
 
@@ -172,6 +174,10 @@ class Pinterest(Adapter[PinBlock]):
     )
     def uses_its_cover(self, draft: PinDraft) -> bool:
         """What is not used is told."""
+        block = draft.block
+        # Then a picture beside a film is the one cover that there may be.
+        if block.thumbnail is None and block.thumbnail_offset is None and len(draft.media) <= 2:
+            return True
         return len(covers(draft)) <= (0 if film_of(draft) is None else 1)
 
     @rule(
@@ -183,7 +189,7 @@ class Pinterest(Adapter[PinBlock]):
     )
     def has_pictures_of_one_shape(self, draft: PinDraft) -> bool:
         """Other publishers refuse differing shapes; Pinterest's description says nothing of it."""
-        if film_of(draft) is not None:
+        if len(draft.media) < 2 or film_of(draft) is not None:
             return True
         shapes = [media.width / media.height for media in draft.media if media.width and media.height]
         return not shapes or max(shapes) / min(shapes) < 1.02
@@ -244,8 +250,12 @@ class Pinterest(Adapter[PinBlock]):
     )
     def leads_to_a_host(self, draft: PinDraft) -> bool:
         """Pinterest refuses what looks like an address and is none."""
+        link = draft.block.link
+        # What has none of these and is a URL at all begins with a host; most are such, and are not taken apart.
+        if link is None or (link.isascii() and "@" not in link and "[" not in link):
+            return True
         try:
-            return draft.block.link is None or bool(urlsplit(draft.block.link).hostname)
+            return bool(urlsplit(link).hostname)
         except ValueError:
             return False
 
@@ -258,7 +268,8 @@ class Pinterest(Adapter[PinBlock]):
     )
     def links_securely(self, draft: PinDraft) -> bool:
         """The API takes http as well."""
-        return draft.block.link is None or draft.block.link.lower().startswith("https://")
+        link = draft.block.link
+        return link is None or link.startswith("https://") or link.lower().startswith("https://")
 
     async def publish(self, draft: PinDraft, session: Session) -> Published | Pending:
         """`POST /v5/pins`; a film is uploaded first, and waited for."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -35,18 +34,20 @@ def is_film(media: Media) -> bool:
     """Whether it is a video; of a public URL only its name is known."""
     if media.kind is not None or media.url is None:
         return media.kind == "video"
-    return _named_as_film(media.url)
+    # Most names cannot be those of a film, and are not taken apart.
+    return ".m" in media.url.lower() and _path_of(media.url).endswith(FILMS)
 
 
-@lru_cache(maxsize=1024)
-def _named_as_film(url: str) -> bool:
-    path = url.partition("?")[0].partition("#")[0].partition("://")[2].partition("/")[2]
-    return path.lower().endswith(FILMS)
+def _path_of(url: str) -> str:
+    return url.partition("?")[0].partition("#")[0].partition("://")[2].partition("/")[2].lower()
 
 
 def film_of(draft: PinDraft) -> Media | None:
     """The video of a draft, if it has one."""
-    return next(filter(is_film, draft.media), None)
+    for media in draft.media:
+        if is_film(media):
+            return media
+    return None
 
 
 def covers(draft: PinDraft) -> list[Media | int]:
