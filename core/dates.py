@@ -16,17 +16,18 @@ _SPELLED = re.compile(r"[0-9W-]+([T ][0-9:.,]+(Z|[+-][0-9:.]+)?)?")
 def parse_date(text: str, path: Path) -> datetime | Finding:
     """The moment in UTC that `text` names (ISO 8601, or RFC 3339), or what is wrong with it."""
     written = text.strip() if len(text) <= _LONGEST else ""
-    if _ZONE_NAME.search(written) and not re.search(r"[zZ]$", written):
-        return Finding(
-            code="date_unknown_zone",
-            path=path,
-            message="Names of time zones are not understood; give an offset, such as 2026-05-14T10:00:00+02:00.",
-        )
+    spelled = written.upper()
     try:
-        moment = datetime.fromisoformat(written.upper() if _SPELLED.fullmatch(written.upper()) else "")
+        moment = datetime.fromisoformat(spelled if _SPELLED.fullmatch(spelled) else "")
         if moment.tzinfo is not None:
             return moment.astimezone(UTC)
     except (ValueError, OverflowError):
+        if _ZONE_NAME.search(written) and not re.search(r"[zZ]$", written):
+            return Finding(
+                code="date_unknown_zone",
+                path=path,
+                message="Names of time zones are not understood; give an offset, such as 2026-05-14T10:00:00+02:00.",
+            )
         return Finding(
             code="date_invalid",
             path=path,
