@@ -8,9 +8,9 @@ import msgspec
 
 from core.convert import convert
 from core.dates import parse_date
-from core.drafting import AnyAdapter, Shared, drafted
+from core.drafting import AnyAdapter, drafted
 from core.findings import Finding, Path, Report, nearest
-from core.post import Account, Draft, Media, PostRequest
+from core.post import Account, AnyShared, Draft, Media, PostRequest, Shared
 
 # These are about what a field is; everything else only says that a draft is not finished yet.
 _SHAPE = frozenset({"wrong_type", "unknown_field", "null_character", "not_a_choice", "unknown_upload"})
@@ -63,7 +63,7 @@ def check(body: object, adapters: Mapping[str, AnyAdapter], facts: Facts) -> Che
     planned: list[Planned] = []
     in_blocks: list[Finding] = []
     faulty = {finding.path[0] for finding in findings if finding.severity == "error" and finding.path}
-    shared = Shared.of(sent, faulty) if faulty or request is None else Shared.of_request(request)
+    shared = Shared.of(sent, faulty) if faulty or request is None else request
     for platform in _platforms(sent, adapters, findings):
         for plan, found in _blocks(platform, sent, shared, adapters[platform], facts):
             planned += plan
@@ -131,7 +131,7 @@ def _unknown_platform(name: str, path: Path, adapters: Mapping[str, AnyAdapter])
 
 
 def _blocks(
-    platform: str, sent: Mapping[str, Any], shared: Shared, adapter: AnyAdapter, facts: Facts
+    platform: str, sent: Mapping[str, Any], shared: AnyShared, adapter: AnyAdapter, facts: Facts
 ) -> Iterator[tuple[list[Planned], list[Finding]]]:
     data = sent.get("data")
     value = data.get(platform) if isinstance(data, dict) else None

@@ -28,7 +28,7 @@ def convert(kind: type[S], value: object, path: Path = ()) -> tuple[S | None, li
     """Convert decoded JSON into `kind`: the Struct, or None with an error for each fault; warnings come with either."""
     if (made := made_of_sound(kind, value)) is not None:
         return made, []
-    findings = list(_walk(_type_info(kind), value, path))
+    findings = walked(kind, value, path)
     if any(finding.severity == "error" for finding in findings):
         return None, findings
     return _converted(value, kind), findings
@@ -38,12 +38,17 @@ def convert_sound(kind: type[S], value: dict[str, Any], path: Path = ()) -> tupl
     """Like `convert`, but leaves the faulty fields out and makes the Struct of what is sound, if that is enough."""
     if (made := made_of_sound(kind, value)) is not None:
         return made, []
-    findings = list(_walk(_type_info(kind), value, path))
+    findings = walked(kind, value, path)
     faulty = {f.path[len(path)] for f in findings if f.severity == "error" and len(f.path) > len(path)}
     try:
         return _converted({k: v for k, v in value.items() if k not in faulty}, kind), findings
     except msgspec.ValidationError:
         return None, findings
+
+
+def walked(kind: type[msgspec.Struct], value: object, path: Path = ()) -> list[Finding]:
+    """Everything there is to say of decoded JSON that is to be a `kind`."""
+    return list(_walk(_type_info(kind), value, path))
 
 
 def _converted(value: object, kind: type[S]) -> S:

@@ -8,40 +8,12 @@ import msgspec
 from core.adapter import Adapter
 from core.convert import convert_sound
 from core.findings import Finding, Path
-from core.limits import Limits, MediaLimits, TextLimit
-from core.media.fitting import plan
-from core.media.rules import count_findings, file_findings, fitted_finding, way_findings
-from core.post import Account, Block, Draft, Media, PostRequest
+from core.limits import Limits, TextLimit
+from core.placing import placed
+from core.post import Account, AnyShared, Draft, Media
 from core.texts import ELLIPSIS, shorten, text_findings
 
 AnyAdapter = Adapter[Any]
-
-_Placed = tuple[Media, Path]
-"""A file of a draft, and where the request names it."""
-
-
-class Shared(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """The part of a post that all its platforms share, as far as it is sound."""
-
-    title: str = ""
-    text: str | None = None
-    link: str | None = None
-    alt_text: str | None = None
-    upload_ids: list[str] | None = None
-    media_urls: list[str] | None = None
-    media_fit: str = "safe"
-    adapt: str = "error"
-
-    @classmethod
-    def of(cls, sent: Mapping[str, Any], faulty: Collection[object] = ()) -> "Shared":
-        """The shared part of a request as it was sent, without its `faulty` fields."""
-        names = cls.__struct_encode_fields__
-        return msgspec.convert({k: v for k, v in sent.items() if k in names and k not in faulty}, cls)
-
-    @classmethod
-    def of_request(cls, request: PostRequest) -> "Shared":
-        """The shared part of a sound request."""
-        return msgspec.convert(request, cls, from_attributes=True)
 
 
 class Drafted(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +31,7 @@ class Drafted(msgspec.Struct, frozen=True, kw_only=True):
 
 def drafted(
     adapter: AnyAdapter,
-    shared: Shared,
+    shared: AnyShared,
     block: Mapping[str, Any],
     *,
     path: Path,
@@ -84,13 +56,9 @@ def drafted(
     findings += faults
     if sound is None:
         return Drafted(draft=None, findings=tuple(findings), settled=settled)
-    placed, media_faults = _media(sound, shared, path, uploads)
-    findings += media_faults
-    if not media_faults:
-        placed, media_findings = _fitted(limits.media, placed, path, fit=shared.media_fit != "off")
-        placed, cut_alt_texts = _described(adapter, limits, sound, placed)
-        findings += media_findings + cut_alt_texts
-    draft: Draft[Any] = Draft(title=shared.title, block=sound, media=tuple(item for item, _ in placed), account=account)
+    media, media_findings = placed(adapter, limits, sound, shared, path=path, uploads=uploads)
+    findings += media_findings
+    draft: Draft[Any] = Draft(title=shared.title, block=sound, media=media, account=account)
     too_long = list(_text_findings(adapter, limits.texts, draft, path, faulty))
     findings += [_at_origin(finding, origins, len(path)) for finding in too_long]
     faulty |= {finding.path[len(path)] for finding in too_long}
@@ -99,7 +67,7 @@ def drafted(
 
 
 def _alt_text(
-    block: Mapping[str, Any], shared: Shared, uploads: Mapping[str, Media], path: Path
+    block: Mapping[str, Any], shared: AnyShared, uploads: Mapping[str, Media], path: Path
 ) -> tuple[str | None, Path]:
     """What the media show, as the post says or else the first of its uploads; and where that stands."""
     if shared.alt_text:
@@ -114,7 +82,7 @@ def _alt_text(
 def _filled(
     adapter: AnyAdapter,
     limits: Limits,
-    shared: Shared,
+    shared: AnyShared,
     block: dict[str, Any],
     path: Path,
     alt_text: tuple[str | None, Path],
@@ -148,28 +116,12 @@ def _fits(adapter: AnyAdapter, limits: Limits, field: str, value: str) -> bool:
     return not too_long and not convert_sound(adapter.block, {field: value})[1]
 
 
-def _described(
-    adapter: AnyAdapter, limits: Limits, block: Block, placed: list[_Placed]
-) -> tuple[list[_Placed], list[Finding]]:
-    """The media with what is said of each as the platform takes it: of the first by the block, else its own."""
-    field = adapter.alt_text_field
-    if field is None:
-        return placed, []
-    said, bounds = getattr(block, adapter.attribute(field)), limits.of_text(field)
-    described: list[_Placed] = []
-    findings: list[Finding] = []
-    for number, (media, at) in enumerate(placed):
-        own = (said if number == 0 else None) or media.alt_text or ""
-        text = own if own == said else shorten(own, lambda text: all(each.count(text) <= each.most for each in bounds))
-        if text != own:
-            words = f"What is said of the file is too long here, and is sent up to '{text[-40:]}'."
-            findings.append(Finding(code="shortened", path=at, message=words, severity="warning"))
-        described.append((msgspec.structs.replace(media, alt_text=text or None), at))
-    return described, findings
-
-
 def _shortened(
-    adapter: AnyAdapter, shared: Shared, filled: Mapping[str, Any], origins: Mapping[str, Path], account: Account | None
+    adapter: AnyAdapter,
+    shared: AnyShared,
+    filled: Mapping[str, Any],
+    origins: Mapping[str, Path],
+    account: Account | None,
 ) -> dict[str, str]:
     """The fields that the shared text was put into and is too long for, each with as much of it as fits."""
     limits = adapter.limits_of(account).texts
@@ -193,13 +145,13 @@ def _shortened(
     return cut
 
 
-def _from_text(adapter: AnyAdapter, shared: Shared, field: str) -> str:
+def _from_text(adapter: AnyAdapter, shared: AnyShared, field: str) -> str:
     """What the shared text gives to a field."""
     fill = next(fill for fill in adapter.fills if (fill.field, fill.source) == (field, "text"))
     return fill.part(shared.text or "")
 
 
-def _with_below(adapter: AnyAdapter, shared: Shared, field: str, text: str) -> str:
+def _with_below(adapter: AnyAdapter, shared: AnyShared, field: str, text: str) -> str:
     """A text with what is put below it wherever it does not hold that: however short it is cut, a link stays."""
     for fill in adapter.fills:
         source: str | None = getattr(shared, fill.source) if fill.below and fill.field == field else None
@@ -208,7 +160,7 @@ def _with_below(adapter: AnyAdapter, shared: Shared, field: str, text: str) -> s
     return text
 
 
-def _cut_finding(shared: Shared, text: str, path: Path) -> Finding:
+def _cut_finding(shared: AnyShared, text: str, path: Path) -> Finding:
     end = text[: text.rfind(ELLIPSIS) + 1][-40:]
     words = f"The shared text of {len(shared.text or '')} characters is too long here, and is sent up to '{end}'."
     return Finding(code="shortened", path=path, message=words, severity="warning")
@@ -222,47 +174,6 @@ def _at_origin(fault: Finding, origins: Mapping[str, Path], depth: int) -> Findi
         return fault
     words = f"{fault.message} (It is used for {'.'.join(map(str, fault.path[1:]))}.)"
     return msgspec.structs.replace(fault, path=origin, message=words)
-
-
-def _media(
-    block: Block, shared: Shared, path: Path, uploads: Mapping[str, Media]
-) -> tuple[list[_Placed], list[Finding]]:
-    source, at = media_source(block, shared, path)
-    placed: list[_Placed] = []
-    findings: list[Finding] = []
-    for index, upload_id in enumerate(source.upload_ids or ()):
-        upload, place = uploads.get(upload_id), (*at, "uploadIds", index)
-        if upload is None:
-            words = "There is no such upload in this team; upload the file first, or mend the id."
-            findings.append(Finding(code="unknown_upload", path=place, message=words))
-        else:
-            placed.append((upload, (*path, "uploadIds", index)))
-    for index, url in enumerate(source.media_urls or ()):
-        placed.append((uploads.get(url) or Media(url=url), (*path, "mediaUrls", index)))
-    return placed, findings
-
-
-def media_source(block: Block, shared: Shared, path: Path = ()) -> tuple[Block | Shared, Path]:
-    """Who names the media of a block found at `path`, the block or the shared part; and where that stands."""
-    return (block, path) if block.upload_ids or block.media_urls else (shared, ())
-
-
-def _fitted(
-    limits: MediaLimits, placed: list[_Placed], path: Path, *, fit: bool
-) -> tuple[list[_Placed], list[Finding]]:
-    """The media as they will be sent, and what stands against them then."""
-    findings = list(count_findings(limits, tuple(item for item, _ in placed), path))
-    sent: list[_Placed] = []
-    for item, at in placed:
-        findings += way_findings(limits, item, at)
-        bounds = limits.of(item.kind) if item.kind and fit else None
-        planned = plan(item, bounds) if bounds else None
-        if planned is not None:
-            findings.append(fitted_finding(planned.notes, at))
-            item = planned.media
-        sent.append((item, at))
-        findings += file_findings(limits, item, at)
-    return sent, findings
 
 
 def _text_findings(

@@ -27,12 +27,12 @@ class Report(msgspec.Struct, frozen=True):
     @property
     def errors(self) -> tuple[Finding, ...]:
         """The findings that stop the request."""
-        return tuple(finding for finding in self.findings if finding.severity == "error")
+        return tuple([finding for finding in self.findings if finding.severity == "error"])
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
         """The findings that let the request through."""
-        return tuple(finding for finding in self.findings if finding.severity == "warning")
+        return tuple([finding for finding in self.findings if finding.severity == "warning"])
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

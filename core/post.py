@@ -1,5 +1,6 @@
 """The post: what a client sends, and what one platform sees of it."""
 
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import msgspec
@@ -24,11 +25,11 @@ Url = Annotated[str, Meta(max_length=2048, pattern=URL_PATTERN, extra={"expects"
 """A URL as a client may give one."""
 
 
-class Block(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+class Block(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True, forbid_unknown_fields=True):
     """The per-platform part of a post; an adapter's own block adds its fields.
 
-    On the wire names are camelCase. A field whose `Meta(extra={"unused": why})` is set is known and taken,
-    and its use is answered with that warning.
+    On the wire names are camelCase, and nobody may send others. A field whose `Meta(extra={"unused": why})` is set is
+    known and taken, and its use is answered with that warning.
     """
 
     upload_ids: (
@@ -46,7 +47,7 @@ MEDIA_FIELDS = ("uploadIds", "mediaUrls")
 """The fields that name a post's files, on the wire."""
 
 
-class PostRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class PostRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
     """The body of `POST /api/v1/post/`: bundle.social's envelope, and a part that all platforms share."""
 
     team_id: str
@@ -90,6 +91,29 @@ class PostRequest(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     social_account_ids: (
         Annotated[list[str], Meta(description="Which accounts, where the team has several on a platform.")] | None
     ) = None
+
+
+class Shared(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The part of a post that all its platforms share, as far as it is sound."""
+
+    title: str = ""
+    text: str | None = None
+    link: str | None = None
+    alt_text: str | None = None
+    upload_ids: list[str] | None = None
+    media_urls: list[str] | None = None
+    media_fit: str = "safe"
+    adapt: str = "error"
+
+    @classmethod
+    def of(cls, sent: Mapping[str, Any], faulty: Collection[object] = ()) -> "Shared":
+        """The shared part of a request as it was sent, without its `faulty` fields."""
+        names = cls.__struct_encode_fields__
+        return msgspec.convert({k: v for k, v in sent.items() if k in names and k not in faulty}, cls)
+
+
+AnyShared = Shared | PostRequest
+"""A shared part by itself, or the sound request that it is a part of."""
 
 
 class Media(msgspec.Struct, frozen=True, kw_only=True):

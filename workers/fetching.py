@@ -3,12 +3,13 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
-from core.drafting import AnyAdapter, Shared, media_source
+from core.drafting import AnyAdapter
 from core.errors import InvalidUpload, NotFound, RefusedUrl, Rejected, Unavailable, Unready
 from core.ids import parse_id
 from core.ledger.ledger import Ledger, Taken
 from core.ledger.states import State
-from core.post import Account, Block
+from core.placing import media_source
+from core.post import Account, Block, Shared
 from core.uploads.upload import Upload, name_in
 from core.uploads.uploads import Uploads
 
@@ -35,7 +36,7 @@ class Fetching:
             return {}
         shared = Shared.of(taken.content)
         block = Block(upload_ids=taken.block.get("uploadIds"), media_urls=taken.block.get("mediaUrls"))
-        source, _ = media_source(block, shared)
+        source = media_source(block, shared)
         found: dict[str, Upload] = {}
         for url in dict.fromkeys(source.media_urls or ()):
             upload = await self._known(taken, url)

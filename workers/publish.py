@@ -16,7 +16,7 @@ from psycopg.errors import UniqueViolation
 from core.accounts.accounts import Accounts, Credentials
 from core.adapter import Certainty, Published
 from core.clock import elapsed
-from core.drafting import AnyAdapter, Shared, drafted
+from core.drafting import AnyAdapter, drafted
 from core.errors import (
     FingerpostError,
     InvalidPost,
@@ -46,7 +46,7 @@ from core.ledger.verdicts import (
     failed,
     for_review,
 )
-from core.post import Draft
+from core.post import Draft, Shared
 from core.registry import Registry
 from core.retry import PUBLISHING, Policy
 from core.session import OpenFile, Session, Unarmed

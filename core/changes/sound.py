@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from core.drafting import AnyAdapter, Shared, drafted
+from core.drafting import AnyAdapter, drafted
 from core.errors import InvalidPost
 from core.findings import Finding, Report, nearest
-from core.post import Account, Draft
+from core.post import Account, Draft, Shared
 
 
 def sound_changes(

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 
 from core.conformance.specimens import specimens
-from core.drafting import AnyAdapter, Drafted, Shared, drafted
+from core.drafting import AnyAdapter, Drafted, drafted
 from core.findings import Path
 from core.limits import Limits
-from core.post import Account, Media
+from core.post import Account, Media, Shared
 from core.sandbox import Sandbox
 
 SHARED = Shared(title="A post", text="Something to say", alt_text="What the picture shows", media_fit="off")

@@ -11,8 +11,9 @@ from psycopg_pool import AsyncConnectionPool
 
 from core.database.pool import single
 from core.database.queries import queries
-from core.drafting import AnyAdapter, Shared, drafted
+from core.drafting import AnyAdapter, drafted
 from core.errors import FingerpostError
+from core.post import Shared
 from core.uploads.renditions import Renditions
 from core.uploads.upload import Upload, upload_of
 

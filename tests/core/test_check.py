@@ -12,9 +12,9 @@ from msgspec import Meta
 from core.adapter import Adapter, Fill, Profile, Published
 from core.check import Checked, Facts, check, named_uploads
 from core.describe import schema
-from core.drafting import Drafted, Shared, drafted
+from core.drafting import Drafted, drafted
 from core.limits import FileLimits, Limits, MediaLimits, TextLimit
-from core.post import Account, Block, Draft, Media
+from core.post import Account, Block, Draft, Media, Shared
 from core.rules import rule
 from core.session import Session
 

@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from core.adapter import Adapter, Fill, Profile, Published
-from core.drafting import Drafted, Shared, drafted
+from core.drafting import Drafted, drafted
 from core.limits import FileLimits, Limits, MediaLimits, Quota, TextLimit
-from core.post import Account, Block, Channel, Draft, Media
+from core.post import Account, Block, Channel, Draft, Media, Shared
 from core.rules import gives_one_of, names_channel, only_by
 from core.session import Session
 

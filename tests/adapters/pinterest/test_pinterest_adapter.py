@@ -11,9 +11,9 @@ import pytest
 
 from adapters.pinterest.adapter import Pinterest
 from adapters.pinterest.sandbox import PinterestSandbox
-from core.drafting import Drafted, Shared, drafted
+from core.drafting import Drafted, drafted
 from core.media.facts import Details
-from core.post import Account, Channel, Media
+from core.post import Account, Channel, Media, Shared
 from fingerpost import NotAuthorized, OutcomeUnknown, PublishError, RateLimited, Rejected, Unavailable
 from tests.world import Pool, world
 

@@ -9,8 +9,8 @@ import pytest
 from adapters.pinterest.adapter import Pinterest
 from adapters.pinterest.boards import Boards
 from adapters.pinterest.sandbox import PinterestSandbox
-from core.drafting import Shared, drafted
-from core.post import Account, Channel, Media
+from core.drafting import drafted
+from core.post import Account, Channel, Media, Shared
 from tests.world import Pool, World, world
 
 BOARDS = tuple(
