@@ -100,7 +100,7 @@ def _ours(
     facts = Facts(accounts=tuple(accounts))
 
     def one(body: bytes) -> int:
-        checked = check(msgspec.json.decode(body), adapters, facts)
+        checked = check(msgspec.json.decode(body), adapters, facts, raw=body)
         return 0 if checked.report.errors else len(checked.planned)
 
     return _timed(one, bodies, len(adapters), seconds)

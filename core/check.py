@@ -1,6 +1,7 @@
 """The check of a whole request: every finding at once, and what would be delivered where."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,9 +9,11 @@ import msgspec
 
 from core.convert import convert
 from core.dates import parse_date
-from core.drafting import AnyAdapter, drafted
+from core.drafting import AnyAdapter, Drafted, drafted
 from core.findings import Finding, Path, Report, nearest
 from core.post import Account, AnyShared, Draft, Media, PostRequest, Shared
+from core.shortcut import shortcut
+from core.soundness import is_plain, made_of_sound
 
 # These are about what a field is; everything else only says that a draft is not finished yet.
 _SHAPE = frozenset({"wrong_type", "unknown_field", "null_character", "not_a_choice", "unknown_upload"})
@@ -52,8 +55,67 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(finding for finding in self.report.warnings if finding.code == "media_fitted")
 
 
-def check(body: object, adapters: Mapping[str, AnyAdapter], facts: Facts) -> Checked:
-    """Check a decoded request against everything that is declared and known; reads nothing, changes nothing."""
+def check(body: object, adapters: Mapping[str, AnyAdapter], facts: Facts, *, raw: bytes | None = None) -> Checked:
+    """Check a decoded request against everything that is declared and known; reads nothing, changes nothing.
+
+    `raw` are the bytes that it was decoded from: where they are at hand, nothing has to be encoded to be looked at.
+    """
+    plain = is_plain(raw) if raw is not None else _is_encoded_plain(body)
+    request = made_of_sound(PostRequest, body, plain=True) if plain else None
+    checked = _straight(request, adapters, facts) if request is not None else None
+    return checked if checked is not None else _gone_through(body, adapters, facts, plain=plain)
+
+
+def _is_encoded_plain(body: object) -> bool:
+    try:
+        return is_plain(msgspec.json.encode(body))
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def _straight(request: PostRequest, adapters: Mapping[str, AnyAdapter], facts: Facts) -> Checked | None:
+    """The verdict on a plain request, if there is nothing to say of its envelope, and no account to be chosen."""
+    if not facts.team_known or request.first_comment or request.social_account_ids is not None:
+        return None
+    post_date = parse_date(request.post_date, ())
+    platforms, data = request.social_account_types, request.data
+    once = {*platforms}
+    if isinstance(post_date, Finding) or len(once) < len(platforms) or not data.keys() <= once:
+        return None
+    accounts = _lone(facts.accounts)
+    planned: list[Planned] = []
+    findings: list[Finding] = []
+    for platform in platforms:
+        adapter, account, block = adapters.get(platform), accounts.get(platform), data.get(platform)
+        if block is None:
+            block = {}
+        if adapter is None or account is None or not isinstance(block, dict) or "socialAccountIds" in block:
+            return None
+        draft = shortcut(adapter).draft(request, block, account, facts.uploads)
+        if draft is not None:
+            planned.append(
+                Planned(platform=platform, position=0, block=block, account=account, draft=draft, sound=True)
+            )
+            continue
+        path = ("data", platform)
+        made = drafted(adapter, request, block, path=path, account=account, uploads=facts.uploads)
+        findings += made.findings
+        planned.append(_planned(platform, 0, block, account, made))
+    report = _report(request.status, [], findings) if findings else Report()
+    return Checked(report=report, request=request, post_date=post_date, planned=tuple(planned))
+
+
+def _lone(accounts: Sequence[Account]) -> dict[str, Account]:
+    """By platform, the accounts that are the only one there."""
+    lone = {account.platform: account for account in accounts}
+    if len(lone) < len(accounts):
+        counts = Counter(account.platform for account in accounts)
+        return {platform: account for platform, account in lone.items() if counts[platform] == 1}
+    return lone
+
+
+def _gone_through(body: object, adapters: Mapping[str, AnyAdapter], facts: Facts, *, plain: bool) -> Checked:
+    """The verdict on a request of which there may be something to say."""
     request, findings = convert(PostRequest, body)
     sent: dict[str, Any] = body if isinstance(body, dict) else {}
     if isinstance(sent.get("teamId"), str) and not facts.team_known:
@@ -65,12 +127,10 @@ def check(body: object, adapters: Mapping[str, AnyAdapter], facts: Facts) -> Che
     faulty = {finding.path[0] for finding in findings if finding.severity == "error" and finding.path}
     shared = Shared.of(sent, faulty) if faulty or request is None else request
     for platform in _platforms(sent, adapters, findings):
-        for plan, found in _blocks(platform, sent, shared, adapters[platform], facts):
+        for plan, found in _blocks(platform, sent, shared, adapters[platform], facts, plain):
             planned += plan
             in_blocks += found
-    if sent.get("status") == "DRAFT":
-        in_blocks = [_unfinished(finding) for finding in in_blocks]
-    report = Report(tuple(_distinct([*findings, *in_blocks])))
+    report = _report(sent.get("status"), findings, in_blocks)
     return Checked(report=report, request=request, post_date=post_date, planned=tuple(planned))
 
 
@@ -131,7 +191,7 @@ def _unknown_platform(name: str, path: Path, adapters: Mapping[str, AnyAdapter])
 
 
 def _blocks(
-    platform: str, sent: Mapping[str, Any], shared: AnyShared, adapter: AnyAdapter, facts: Facts
+    platform: str, sent: Mapping[str, Any], shared: AnyShared, adapter: AnyAdapter, facts: Facts, plain: bool
 ) -> Iterator[tuple[list[Planned], list[Finding]]]:
     data = sent.get("data")
     value = data.get(platform) if isinstance(data, dict) else None
@@ -147,16 +207,26 @@ def _blocks(
         accounts, findings = _accounts(platform, block or {}, sent, path, facts)
         plan: list[Planned] = []
         for account in accounts:
-            made = drafted(adapter, shared, block or {}, path=path, account=account, uploads=facts.uploads)
+            draft = shortcut(adapter).draft(shared, block or {}, account, facts.uploads) if plain else None
+            made = Drafted(draft=draft, findings=())
+            if draft is None:
+                made = drafted(adapter, shared, block or {}, path=path, account=account, uploads=facts.uploads)
             findings += made.findings
-            kept = {**(block or {}), **made.settled}
-            sound = account is not None and not any(finding.severity == "error" for finding in made.findings)
-            plan.append(
-                Planned(platform=platform, position=index, block=kept, account=account, draft=made.draft, sound=sound)
-            )
+            plan.append(_planned(platform, index, block or {}, account, made))
         if comment := _first_comment(platform, sent):
             findings.append(comment)
         yield plan, findings
+
+
+def _planned(platform: str, position: int, block: Mapping[str, Any], account: Account | None, made: Drafted) -> Planned:
+    return Planned(
+        platform=platform,
+        position=position,
+        block={**block, **made.settled},
+        account=account,
+        draft=made.draft,
+        sound=account is not None and not any(finding.severity == "error" for finding in made.findings),
+    )
 
 
 def _first_comment(platform: str, sent: Mapping[str, Any]) -> Finding | None:
@@ -208,12 +278,14 @@ def _listed(accounts: Iterable[Account]) -> str:
     return ", ".join(f"{account.id} ({account.username})" for account in accounts)
 
 
+def _report(status: object, findings: list[Finding], in_blocks: list[Finding]) -> Report:
+    """All that is found, without repetitions: a block that goes to several accounts has its faults told once."""
+    if status == "DRAFT":
+        in_blocks = [_unfinished(finding) for finding in in_blocks]
+    return Report(tuple(dict.fromkeys(findings + in_blocks)))
+
+
 def _unfinished(finding: Finding) -> Finding:
     if finding.code in _SHAPE:
         return finding
     return msgspec.structs.replace(finding, severity="warning")
-
-
-def _distinct(findings: list[Finding]) -> list[Finding]:
-    """Without repetitions: a block that goes to several accounts has its faults told once."""
-    return list(dict.fromkeys(findings)) if len(findings) > 1 else findings

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from core.adapter import Adapter
+from core.adapter import Adapter, Fill
 from core.convert import convert_sound
 from core.findings import Finding, Path
 from core.limits import Limits, TextLimit
@@ -43,7 +43,7 @@ def drafted(
     `uploads` are those of the team by id, and what was fetched from public URLs by its URL.
     """
     limits = adapter.limits_of(account)
-    alt_text = _alt_text(block, shared, uploads, path)
+    alt_text = alt_text_of(block, shared, uploads, path)
     filled, origins, findings = _filled(adapter, limits, shared, dict(block), path, alt_text)
     settled = {name: filled[name] for name, origin in origins.items() if "uploadIds" in origin}
     if shared.adapt == "shorten":
@@ -59,14 +59,14 @@ def drafted(
     media, media_findings = placed(adapter, limits, sound, shared, path=path, uploads=uploads)
     findings += media_findings
     draft: Draft[Any] = Draft(title=shared.title, block=sound, media=media, account=account)
-    too_long = list(_text_findings(adapter, limits.texts, draft, path, faulty))
+    too_long = list(length_findings(adapter, limits.texts, draft, path, faulty))
     findings += [_at_origin(finding, origins, len(path)) for finding in too_long]
     faulty |= {finding.path[len(path)] for finding in too_long}
     findings += _rule_findings(adapter, draft, path, faulty)
     return Drafted(draft=draft, findings=tuple(findings), settled=settled)
 
 
-def _alt_text(
+def alt_text_of(
     block: Mapping[str, Any], shared: AnyShared, uploads: Mapping[str, Media], path: Path
 ) -> tuple[str | None, Path]:
     """What the media show, as the post says or else the first of its uploads; and where that stands."""
@@ -95,10 +95,8 @@ def _filled(
         has = block.get(fill.field)
         if not source or (has is not None and not fill.below):
             continue
-        value = fill.part(source)
-        if isinstance(has, str) and has:
-            value = has if value in has else f"{has}\n\n{value}"
-        if not value or (fill.if_it_fits and not _fits(adapter, limits, fill.field, value)):
+        value = put_in(fill, source, has)
+        if not value or (fill.if_it_fits and not fits(adapter, limits, fill.field, value)):
             continue
         block[fill.field] = value
         if has is None:
@@ -110,7 +108,15 @@ def _filled(
     return block, origins, findings
 
 
-def _fits(adapter: AnyAdapter, limits: Limits, field: str, value: str) -> bool:
+def put_in(fill: Fill, source: str, has: object) -> str:
+    """What is in a field that `has` something, or None, once it is filled from a source."""
+    value = fill.part(source)
+    if not has or not isinstance(has, str):
+        return value
+    return has if value in has else f"{has}\n\n{value}"
+
+
+def fits(adapter: AnyAdapter, limits: Limits, field: str, value: str) -> bool:
     """Whether a text keeps to the bounds of a field by itself."""
     too_long = any(limit.count(value) > limit.most for limit in limits.of_text(field))
     return not too_long and not convert_sound(adapter.block, {field: value})[1]
@@ -134,7 +140,7 @@ def _shortened(
                 return False
             draft: Draft[Any] = Draft(title=shared.title, block=block, account=account)
             own = [limit for limit in limits if limit.field == field]
-            return not any(_text_findings(adapter, own, draft, (), ()))
+            return not any(length_findings(adapter, own, draft, (), ()))
 
         def whole(text: str, field: str = field) -> str:
             return _with_below(adapter, shared, field, text)
@@ -176,9 +182,10 @@ def _at_origin(fault: Finding, origins: Mapping[str, Path], depth: int) -> Findi
     return msgspec.structs.replace(fault, path=origin, message=words)
 
 
-def _text_findings(
+def length_findings(
     adapter: AnyAdapter, limits: Sequence[TextLimit], draft: Draft[Any], path: Path, faulty: Collection[str | int]
 ) -> Iterator[Finding]:
+    """The texts of a draft that are longer than the platform allows, but for those of `faulty` fields."""
     for field in dict.fromkeys(limit.field for limit in limits if limit.field not in faulty):
         of_field = tuple(limit for limit in limits if limit.field == field)
         text = adapter.text_of(draft, field)
