@@ -1,6 +1,8 @@
 """The check of a whole post by pydantic: every finding at once, with its code and its place, and the deliveries to be.
 
-It judges as ours does, but for two things: it mends no pictures (`mediaFit`), and it reads dates as pydantic does.
+It judges as ours does, but for two things: it mends no pictures (`mediaFit`), and it reads dates as pydantic does. Its
+rules are written as one writes them; to see whether a link leads to a host, the standard library takes it apart, which
+is a sixth of the time that a post to two platforms takes here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
