@@ -35,12 +35,12 @@ class InvalidRequest(InvalidPost):
 
 async def read_json(request: Request[Any, Any, Any]) -> object:
     """The decoded body, whatever its content type says (RFC 8259). Raises `InvalidRequest` where it is no JSON."""
-    return decode(await _read(request))
+    return decode(await read_bytes(request))
 
 
 async def read_struct(request: Request[Any, Any, Any], kind: type[S], *, empty: S | None = None) -> S:
     """The body as `kind`; `empty` is what one without any bytes says. Raises `InvalidRequest` with every fault."""
-    raw = await _read(request)
+    raw = await read_bytes(request)
     if not raw and empty is not None:
         return empty
     found, findings = convert(kind, decode(raw))
@@ -49,8 +49,8 @@ async def read_struct(request: Request[Any, Any, Any], kind: type[S], *, empty: 
     return found
 
 
-async def _read(request: Request[Any, Any, Any]) -> bytes:
-    """All bytes of a body, which nearly always comes in one piece."""
+async def read_bytes(request: Request[Any, Any, Any]) -> bytes:
+    """All bytes of a body, which nearly always comes in one piece; `RequestEntityTooLarge` beyond `MAX_BYTES`."""
     raw, more = b"", True
     while more:
         message = await request.receive()

@@ -18,7 +18,7 @@ from core.posts.views import ChangedPostView, FullPostView, NewPostView, Page
 from core.tenants.callers import Caller
 from server.access import header
 from server.auth import access
-from server.bodies import read_json
+from server.bodies import decode, read_bytes, read_json
 from server.door import MEANWHILE, counted
 from server.entity_tags import names, tag_of
 from server.straight import Straight
@@ -44,10 +44,11 @@ class PostController(Controller):
 
         The header `Idempotency-Key` makes it safe to send again: the same request under one key makes one post.
         """
-        key = header(request.scope, b"idempotency-key")
+        key, raw = header(request.scope, b"idempotency-key"), await read_bytes(request)
         return await posts.create(
             request.user.organization_id,
-            await read_json(request),
+            decode(raw),
+            raw=raw,
             within=request.user.reach,
             idempotency_key=None if key is None else key.decode("latin-1"),
             admitted=counted(request),

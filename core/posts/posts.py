@@ -66,13 +66,15 @@ class Posts:
         organization_id: UUID,
         body: object,
         *,
+        raw: bytes | None = None,
         idempotency_key: str | None = None,
         within: Reach = WHOLE,
         admitted: Awaitable[None] | None = None,
     ) -> NewPostView:
         """Take a post in; when this returns it is on disk. The same again under one key makes one post.
 
-        It is checked meanwhile, and stored when the caller is `admitted`.
+        `raw` is what the body was decoded from, if that is at hand. It is checked meanwhile, and stored when the caller
+        is `admitted`.
 
         Raises `InvalidPost` with every finding, `NotFound` for a team that is not the organization's,
         `Conflict` for a reference key that is taken or an idempotency key that is under way, `KeyReused` for one
@@ -80,7 +82,7 @@ class Posts:
         """
         try:
             key = None if idempotency_key is None else Key.of(idempotency_key, body)
-            new = await self.preparation.quickly(organization_id, body, within=within, key=key)
+            new = await self.preparation.quickly(organization_id, body, raw=raw, within=within, key=key)
         finally:
             if admitted is not None:
                 await admitted

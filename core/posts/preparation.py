@@ -83,18 +83,25 @@ class Preparation:
         return Facts(accounts=accounts, uploads=await self._media(organization_id, team_id, named))
 
     async def quickly(
-        self, organization_id: UUID, body: object, *, within: Reach = WHOLE, key: Key | None = None
+        self,
+        organization_id: UUID,
+        body: object,
+        *,
+        raw: bytes | None = None,
+        within: Reach = WHOLE,
+        key: Key | None = None,
     ) -> NewPost:
         """Like `prepared`, but by the team's accounts as they are remembered, which storing it has to compare.
 
-        That suffices to find a post sound; what is at fault is looked at once more with what is so now.
+        That suffices to find a post sound; what is at fault is looked at once more with what is so now. `raw` is what
+        the body was decoded from, if that is at hand.
         """
         team_id = _team_of(body, within)
         last = self._accounts.standings.last(organization_id, team_id) if team_id else None
         if team_id is not None and last is not None:
             facts = await self._facts_of(organization_id, team_id, last.accounts, [body], within)
             try:
-                return self.prepared_with(facts, organization_id, body, key=key, stamp=last.stamp)
+                return self.prepared_with(facts, organization_id, body, raw=raw, key=key, stamp=last.stamp)
             except (InvalidPost, NotFound):
                 pass
         return await self.prepared(organization_id, body, within=within, key=key)
@@ -110,10 +117,17 @@ class Preparation:
         return self.prepared_with(facts, organization_id, body, key=key)
 
     def prepared_with(
-        self, facts: Facts, organization_id: UUID, body: object, *, key: Key | None = None, stamp: int | None = None
+        self,
+        facts: Facts,
+        organization_id: UUID,
+        body: object,
+        *,
+        raw: bytes | None = None,
+        key: Key | None = None,
+        stamp: int | None = None,
     ) -> NewPost:
         """The same with the facts at hand; `stamp` is that of the accounts in them, if it has to be compared."""
-        checked = check(body, self._adapters, facts)
+        checked = check(body, self._adapters, facts, raw=raw)
         request, post_date = _sound(checked)
         team_id, title = UUID(request.team_id), folded(request.title)
         deliveries = self._deliveries(request, checked)
