@@ -22,7 +22,6 @@ TOKENS = "tokens"
 MEDIA = "media"
 """The queue, and the actor, of work on media files."""
 
-
 _BELL_SECONDS = 60
 
 
@@ -93,7 +92,7 @@ class _Hearing(Consumer):
         try:
             return self._client.blpop([self._bell], timeout=self._seconds) is not None
         except redis.TimeoutError:
-            return False  # whoever set `socket_timeout` has less patience
+            return False  # the client's own bound: where the network is cut without a word, it connects anew
         except redis.ConnectionError as error:
             raise ConnectionClosed(error) from None  # type: ignore[no-untyped-call]  # dramatiq has no types here
 
