@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
 from datetime import datetime
+from functools import lru_cache
 from uuid import UUID
 
 import msgspec
