@@ -9,9 +9,9 @@ from uuid import UUID
 import msgspec
 from psycopg import AsyncConnection, OperationalError
 from psycopg.errors import ForeignKeyViolation, NotNullViolation
-from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from core.database.express import Express, Row
 from core.database.group import AGAIN, CommitUnknown, ConnectionLost, GroupCommit
 from core.database.pool import single
 from core.database.queries import queries
@@ -63,8 +63,7 @@ class NotAllStored(Exception):
 class Intake:
     """Writes new posts with their deliveries, and never says of a stored one that it is not.
 
-    `own` is a pool for nothing else, in autocommit: PostgreSQL has all that a post takes at hand in a connection that
-    has just stored one.
+    `own` is a pool for nothing else, with connections in autocommit: with one, posts go by an express.
     """
 
     def __init__(
@@ -75,7 +74,10 @@ class Intake:
         self._pool = pool
         self._sql = queries("core.posts")
         again = (*AGAIN, _TAKEN)
-        self._plain = GroupCommit[NewPost, Stored](own or pool, self._take_in, again=again, transaction=False)
+        self._group = GroupCommit[NewPost, Stored](pool, self._take_in, again=again)
+        self._plain: GroupCommit[NewPost, Stored] | Express[NewPost, Stored] = self._group
+        if own is not None:
+            self._plain = Express(own, self._sql["take_in"], values=_values, told=_told, otherwise=self._group)
         self._for_review = GroupCommit[NewPost, Stored](pool, self._write_for_review, again=again)
         self._bundles = GroupCommit[Sequence[NewPost], list[Stored]](pool, self._write_bundle, again=again, size=1)
         self._last: dict[object, asyncio.Future[None]] = {}
@@ -138,7 +140,7 @@ class Intake:
 
     async def aclose(self) -> None:
         """Finish what is being written."""
-        for group in (self._plain, self._for_review, self._bundles):
+        for group in (self._plain, self._group, self._for_review, self._bundles):
             await group.aclose()
 
     async def _looked_up(self, new: NewPost, lost: CommitUnknown) -> datetime:
@@ -164,9 +166,9 @@ class Intake:
             raise _unknown(new) from lost
 
     async def _take_in(self, connection: AsyncConnection[Any], posts: Sequence[NewPost]) -> list[Stored]:
-        cursor = await connection.execute(self._sql["take_in"], {"posts": Jsonb(posts), "route": ROUTE})
-        verdicts = {row[0]: row[1:] for row in await cursor.fetchall()}
-        return [_told(new, *verdicts[new.id]) for new in posts]
+        values = {name: value.decode() for name, value in _values(posts).items()}
+        cursor = await connection.execute(self._sql["take_in"], values)
+        return _told(posts, await cursor.fetchall())
 
     async def _write_for_review(self, connection: AsyncConnection[Any], group: Sequence[NewPost]) -> list[Stored]:
         stored = await self._take_in(connection, group)
@@ -228,25 +230,30 @@ def _apart(posts: Sequence[NewPost]) -> Iterator[Sequence[NewPost]]:
         yield part
 
 
-def _told(
-    new: NewPost,
-    verdict: Literal["sound", "key_used"] | Refusal,
-    stored_at: datetime | None,
-    digest: bytes | None,
-    earlier: UUID | None,
-    made: Any,
-    earlier_at: datetime | None,
-) -> Stored:
-    """What a post's verdict means to its author."""
+def _values(posts: Sequence[NewPost]) -> dict[str, bytes]:
+    return {"posts": msgspec.json.encode(posts), "route": ROUTE.encode()}
+
+
+def _told(posts: Sequence[NewPost], rows: Sequence[Row]) -> list[Stored]:
+    """What the verdicts on posts mean to their authors."""
+    moments: dict[str | None, datetime] = {row[2]: datetime.fromisoformat(row[2]) for row in rows if row[2]}
+    verdicts = {row[0]: row for row in rows}
+    return [_meaning(new, verdicts[str(new.id)], moments) for new in posts]
+
+
+def _meaning(new: NewPost, row: Row, moments: Mapping[str | None, datetime]) -> Stored:
+    _, verdict, stored_at, digest, earlier, made, earlier_at = row
     if verdict == "sound":
-        assert stored_at is not None
-        return Stored(answer=answer(new, stored_at))
+        return Stored(answer=answer(new, moments[stored_at]))
     if verdict != "key_used":
-        return Stored(refusal=verdict)
-    if digest != new.digest:
+        return Stored(refusal=verdict)  # type: ignore[arg-type]  # it is one of these
+    if new.digest is None or digest != new.digest.hex():
         return Stored(refusal="key_reused")
+    assert earlier is not None
+    assert made is not None
     assert earlier_at is not None
-    return Stored(answer=answer(new, earlier_at, id=earlier, made=msgspec.convert(made, Made)))
+    made_then = msgspec.json.decode(made, type=Made)
+    return Stored(answer=answer(new, datetime.fromisoformat(earlier_at), id=UUID(earlier), made=made_then))
 
 
 def gone(error: ForeignKeyViolation | NotNullViolation) -> Exception:

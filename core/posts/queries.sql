@@ -4,7 +4,7 @@
 -- stands under it is answered as well); its reference key is taken; the team's accounts are no longer those with which
 -- it was checked. A key that comes in by another transaction at this very moment is a unique violation.
 with sent as materialized (
-    select * from jsonb_to_recordset(%(posts)s) as s(
+    select * from jsonb_to_recordset(%(posts)s::jsonb) as s(
         id uuid, organization_id uuid, team_id uuid, title text, reference_key text, post_date timestamptz,
         folded text, terms text[], status text, platforms text[], content jsonb, max_delay float8, deliveries jsonb,
         uploads uuid[], key text, digest text, made jsonb, stamp bigint)
@@ -65,7 +65,8 @@ with sent as materialized (
     insert into post_uploads (post_id, upload_id)
     select sent.id, u from sent join stored on stored.id = sent.id cross join lateral unnest(sent.uploads) as u
 )
-select judged.id, judged.verdict, stored.created_at, judged.digest, judged.post_id, judged.answer, judged.created_at
+select judged.id::text, judged.verdict, stored.created_at::text, encode(judged.digest, 'hex'), judged.post_id::text,
+       judged.answer::text, judged.created_at::text
 from judged left join stored on stored.id = judged.id
 
 -- name: stored_at

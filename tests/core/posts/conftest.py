@@ -14,6 +14,7 @@ from psycopg_pool import AsyncConnectionPool
 from core.accounts.accounts import Accounts
 from core.adapter import Profile
 from core.database.notices import Notices
+from core.database.pool import open_pool
 from core.guard import Guard
 from core.http import open_client, open_transport
 from core.post import Channel
@@ -31,6 +32,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a post needs."""
 
     pool: Pool
+    intake: Pool
     posts: Posts
     accounts: Accounts
     tenants: Tenants
@@ -58,8 +60,10 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @asynccontextmanager
-async def desk_over(pool: Pool, folder: Path, registry: Registry | None = None) -> AsyncIterator[Desk]:
-    """A desk with an organization, a team and an account of its own."""
+async def desk_over(
+    pool: Pool, folder: Path, registry: Registry | None = None, *, patience_seconds: float = 30
+) -> AsyncIterator[Desk]:
+    """A desk with an organization, a team and an account of its own, and a connection for the intake."""
     tenants, accounts = Tenants(pool), Accounts(pool, Vault.parse(Vault.generate()))
     organization_id = await tenants.create_organization("ours")
     team = await tenants.create_team(organization_id, "team")
@@ -72,7 +76,11 @@ async def desk_over(pool: Pool, folder: Path, registry: Registry | None = None) 
         access_token="token",
     )
     notices = Notices(pool)
-    async with open_client(open_transport(guard=Guard())) as client:
+    assert isinstance(pool.conninfo, str)
+    async with (
+        open_client(open_transport(guard=Guard())) as client,
+        open_pool(pool.conninfo, size=1, name="intake", patience_seconds=patience_seconds, autocommit=True) as intake,
+    ):
         uploads = Uploads(pool, FolderStorage(folder), client)
         posts = Posts(
             pool,
@@ -82,9 +90,11 @@ async def desk_over(pool: Pool, folder: Path, registry: Registry | None = None) 
             tenants=tenants,
             notices=notices,
             max_delay=86_400,
+            intake=intake,
         )
         yield Desk(
             pool=pool,
+            intake=intake,
             posts=posts,
             accounts=accounts,
             tenants=tenants,
