@@ -2,7 +2,10 @@
 
 import os
 import time
+from functools import lru_cache
 from uuid import UUID
+
+_LENGTH = 36
 
 
 def new_id() -> UUID:
@@ -15,6 +18,19 @@ def new_id() -> UUID:
 
 def parse_id(text: str) -> UUID | None:
     """The UUID that `text` spells in its usual form, or None: a malformed id is simply an unknown one."""
+    return _parsed(text) if len(text) == _LENGTH else None
+
+
+def known_id(text: str) -> UUID:
+    """The UUID that `text` spells, which is known to be one."""
+    found = parse_id(text)
+    assert found is not None
+    return found
+
+
+@lru_cache(4096)
+def _parsed(text: str) -> UUID | None:
+    """Remembered, for of teams and accounts there are few that post at a time."""
     try:
         parsed = UUID(text)
     except ValueError:

@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from uuid import UUID
 
 import msgspec
@@ -13,7 +12,7 @@ from core.check import Checked, Facts, check, named_uploads
 from core.drafting import AnyAdapter
 from core.errors import InvalidPost, NotFound
 from core.findings import Finding
-from core.ids import new_id, parse_id
+from core.ids import known_id, new_id, parse_id
 from core.post import Account, Media, PostRequest
 from core.posts.idempotency import Key
 from core.posts.new_post import Made, MadeDelivery, NewDelivery, NewPost
@@ -22,12 +21,6 @@ from core.posts.views import WarningView
 from core.tenants.callers import WHOLE, Reach
 from core.tenants.tenants import Tenants
 from core.uploads.uploads import Uploads
-
-
-@lru_cache(4096)
-def _account_id(text: str) -> UUID:
-    """The id of an account of ours, of which there are few that post at a time."""
-    return UUID(text)
 
 
 class Preparation:
@@ -85,7 +78,7 @@ class Preparation:
         within: Reach,
     ) -> Facts:
         if within.account_ids is not None:
-            accounts = tuple(account for account in accounts if within.has_account(_account_id(account.id)))
+            accounts = tuple(account for account in accounts if within.has_account(known_id(account.id)))
         named = set[str]().union(*map(named_uploads, bodies))
         return Facts(accounts=accounts, uploads=await self._media(organization_id, team_id, named))
 
@@ -136,7 +129,7 @@ class Preparation:
         """The same with the facts at hand; `stamp` is that of the accounts in them, if it has to be compared."""
         checked = check(body, self._adapters, facts, raw=raw)
         request, post_date = _sound(checked)
-        team_id, title = UUID(request.team_id), folded(request.title)
+        team_id, title = known_id(request.team_id), folded(request.title)
         deliveries = self._deliveries(request, checked)
         return NewPost(
             id=new_id(),
@@ -165,7 +158,7 @@ class Preparation:
         return [
             NewDelivery(
                 id=new_id(),
-                social_account_id=_account_id(planned.account.id),
+                social_account_id=known_id(planned.account.id),
                 platform=planned.platform,
                 position=planned.position,
                 block=planned.block,
