@@ -261,6 +261,10 @@ class Adapter(ABC, Generic[B]):
         Others, such as the polling of a film, are let go one by one. Unless overridden it is one of each write to the
         API host that `rehearsal` plays.
         """
+        return self._rehearsed_calls
+
+    @cached_property
+    def _rehearsed_calls(self) -> Mapping[str, int]:
         writes = [call for call in self.rehearsal if " " in call and not call.startswith("GET ")]
         return Counter(category for call in writes if (category := self.operations.get(call)))
 

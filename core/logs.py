@@ -5,6 +5,7 @@ import logging
 import sys
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import structlog
@@ -22,7 +23,10 @@ def configure(level: str = "info") -> None:
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*shared, structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer(_line)],
+        processors=[
+            *shared,
+            *([_spelled, structlog.dev.ConsoleRenderer()] if terminal else [structlog.processors.JSONRenderer(_line)]),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr)
         if terminal
@@ -33,6 +37,11 @@ def configure(level: str = "info") -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
     logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
+
+
+def _spelled(logger: object, method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:
+    """The event with ids as they are written, which JSON does by itself."""
+    return {name: str(value) if isinstance(value, UUID) else value for name, value in event.items()}
 
 
 def _line(event: dict[str, Any], default: Callable[[Any], Any]) -> bytes:

@@ -10,6 +10,8 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from core.clock import elapsed
 from core.tenants.callers import Caller, Operator
 
+_CALLERS = (Caller, Operator)
+
 HEADER = "x-request-id"
 _HEADER = HEADER.encode()
 
@@ -54,19 +56,15 @@ class AccessLog:
 
     def _log(self, scope: Scope, status: int, seconds: float) -> None:
         known: dict[str, Any] = {}
-        caller = scope.get("user")
-        if isinstance(caller, Caller | Operator):
-            known["key"] = str(caller.key_id)
+        caller, path = scope.get("user"), scope["path"]
+        if isinstance(caller, _CALLERS):
+            known["key"] = caller.key_id
         if isinstance(caller, Caller):
-            known["organization"] = str(caller.organization_id)
-        self._logger.info(
-            "request",
-            method=scope.get("method"),
-            path=_SECRET_PATH.sub(r"\1…", scope["path"]),
-            status=status,
-            ms=round(seconds * 1000, 1),
-            **known,
-        )
+            known["organization"] = caller.organization_id
+        if secret := _SECRET_PATH.match(path):
+            path = f"{secret[1]}…"
+        ms = round(seconds * 1000, 1)
+        self._logger.info("request", method=scope.get("method"), path=path, status=status, ms=ms, **known)
 
 
 def answer_headers(scope: Scope) -> list[tuple[bytes, bytes]]:
