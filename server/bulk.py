@@ -1,5 +1,6 @@
 """The bulk intake of the API: up to a thousand posts in one body, or any number of them as lines."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Annotated, Any, Literal
 
@@ -16,6 +17,7 @@ from core.findings import Finding, Report
 from core.post import PostRequest
 from core.posts.bulk import MOST, Bulk, BulkItem, Told
 from core.posts.idempotency import LONGEST_KEY
+from core.posts.new_post import NewPost
 from core.posts.views import NewPostView
 from core.tenants.callers import Caller
 from server.auth import access
@@ -130,13 +132,24 @@ class _Lines:
         self._bulk = bulk
 
     async def answer(self, spool: Spool) -> None:
-        """Write a line for each line."""
+        """Write a line for each line; while some are stored the next are read and checked."""
         caller, index = self._request.user, 0
-        async for batch in _batches(self._request):
-            items = [_item_of(line) for line in batch]
-            told = await self._bulk.each(caller.organization_id, items, caller.reach)
-            spool.write(b"".join(map(_line, _results(self._request, told, index))))
-            index += len(items)
+        storing: asyncio.Task[None] | None = None
+        try:
+            async for batch in _batches(self._request):
+                items = [_item_of(line) for line in batch]
+                prepared = await self._bulk.prepared(caller.organization_id, items, caller.reach)
+                if storing is not None:
+                    await storing
+                storing = asyncio.create_task(self._store(prepared, index, spool))
+                index += len(items)
+        finally:
+            if storing is not None:
+                await storing
+
+    async def _store(self, prepared: Sequence[NewPost | Exception], start: int, spool: Spool) -> None:
+        told = await self._bulk.store(prepared)
+        spool.write(b"".join(map(_line, _results(self._request, told, start))))
 
 
 async def _batches(request: Request[Any, Any, Any]) -> AsyncIterator[Sequence[bytes | LineTooLong]]:

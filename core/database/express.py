@@ -41,6 +41,9 @@ class Express(Generic[T, R]):
     `statement` has named parameters; `values` gives them for some items, as text. `told` makes of the answer's rows a
     result for each item, in their order. What PostgreSQL refuses is not stored: those items are handed over to
     `otherwise`, which finds out whose fault it is. `pool` is for this alone, with connections in autocommit.
+
+    `size` leave together, or a quarter of those who wait, up to `most`. Were all of a crowd to leave together, they
+    would be answered and come again together, and PostgreSQL would wait for them in between.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class Express(Generic[T, R]):
         told: Callable[[Sequence[T], list[Row]], Sequence[R]],
         otherwise: GroupCommit[T, R],
         size: int = 12,
+        most: int = 64,
     ) -> None:
         self._pool = pool
         self._names = list(dict.fromkeys(_PLACE.findall(statement)))
@@ -59,7 +63,7 @@ class Express(Generic[T, R]):
         self._values = values
         self._told = told
         self._otherwise = otherwise
-        self._size = size
+        self._size, self._most = size, most
         self._waiting: deque[_Entry[T, R]] = deque()
         self._group: list[_Entry[T, R]] = []
         self._connection: AsyncConnection | None = None
@@ -98,7 +102,9 @@ class Express(Generic[T, R]):
             self._opening = True
             self._in_background(self._open())
             return
-        self._group = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._size))]
+        waiting = len(self._waiting)
+        count = min(waiting, max(self._size, min(waiting // 4, self._most)))
+        self._group = [self._waiting.popleft() for _ in range(count)]
         try:
             values = self._values([entry.item for entry in self._group])
         except Exception:  # noqa: BLE001 - whose fault it is shows when each is tried by itself

@@ -56,7 +56,10 @@ class Bulk:
         self, organization_id: UUID, items: Sequence[BulkItem | Exception], within: Reach = WHOLE
     ) -> list[Told]:
         """Take in those that can be; an item that could not even be read stands for its error."""
-        prepared = await self._prepared(organization_id, items, within)
+        return await self.store(await self.prepared(organization_id, items, within))
+
+    async def store(self, prepared: Sequence[NewPost | Exception]) -> list[Told]:
+        """Store those of which nothing stands in the way."""
         told = await asyncio.gather(*map(self._stored, prepared))
         self._notices.tell("deliveries")
         return told
@@ -69,7 +72,7 @@ class Bulk:
         Raises `InvalidPost` with every finding on every item, its path beginning with `items` and the item's place,
         `BulkRefused` with everything else that stood against one, and `UnclearPost` when the database went away.
         """
-        prepared = await self._prepared(organization_id, items, within)
+        prepared = await self.prepared(organization_id, items, within)
         if faults := {place: item for place, item in enumerate(prepared) if isinstance(item, Exception)}:
             raise _refused(faults)
         try:
@@ -79,9 +82,10 @@ class Bulk:
         self._notices.tell("deliveries")
         return views
 
-    async def _prepared(
-        self, organization_id: UUID, items: Sequence[BulkItem | Exception], within: Reach
+    async def prepared(
+        self, organization_id: UUID, items: Sequence[BulkItem | Exception], within: Reach = WHOLE
     ) -> list[NewPost | Exception]:
+        """The post that each item asks for, or what stands against it; nothing is stored."""
         preparation = self._posts.preparation
         bodies = [None if isinstance(item, Exception) else item.post for item in items]
         every = await preparation.all_facts(organization_id, bodies, within)

@@ -111,6 +111,14 @@ def test_more_than_a_thousand_come_as_lines(client: httpx.Client, house: House, 
     assert house.count("posts") - before == 1201
 
 
+def test_a_key_that_comes_again_behind_a_thousand_lines_makes_one_post(client: httpx.Client, pin: Pin) -> None:
+    keyed = json.dumps({"post": pin(title="once"), "idempotencyKey": "far-apart"})
+    draft = json.dumps({"post": pin(status="DRAFT")})
+    told = results(client.post(BULK, content="\n".join([keyed, *[draft] * 1100, keyed]), headers=LINES))
+    assert {result["status"] for result in told} == {200}
+    assert told[0]["post"]["id"] == told[-1]["post"]["id"]
+
+
 def test_lines_are_answered_line_by_line_and_a_bad_one_harms_no_other(client: httpx.Client, pin: Pin) -> None:
     good = json.dumps({"post": pin()})
     long = json.dumps({"post": pin(text="x" * 1_100_000)})

@@ -125,6 +125,19 @@ async def test_those_who_come_meanwhile_share_the_next(
     assert await stored(pool) == list(range(2 * SIZE + 1))
 
 
+async def test_of_a_long_queue_more_leave_together(express: Express[Item, Written], pool: AsyncConnectionPool) -> None:
+    await express.submit(Item(0))
+    async with held_up(pool) as connection:
+        first = asyncio.create_task(express.submit(Item(1)))
+        await writing(connection)
+        others = [asyncio.create_task(express.submit(Item(number))) for number in range(2, 402)]
+        await asyncio.sleep(0)
+    answers = [answer.transaction for answer in await asyncio.gather(first, *others)]
+    sizes = [answers.count(transaction) for transaction in dict.fromkeys(answers)]
+    assert sizes[:5] == [1, 64, 64, 64, 52], "of 400, 336, 272 and 208"
+    assert sizes[-1] <= SIZE
+
+
 async def test_who_submits_the_moment_an_answer_comes_is_written_too(express: Express[Item, Written]) -> None:
     async def keep_on(first: int) -> None:
         for number in range(first, first + 20):
