@@ -55,7 +55,8 @@ def main(names: tuple[str, ...], quick: bool, out: Path | None) -> None:
 
 def _told(machine: dict[str, Any]) -> str:
     return (
-        f"{machine['cores']} cores ({machine['processor']}), {machine['filesystem']}, load {machine['load_before']}. "
+        f"{machine['cores']} cores ({machine['processor']}, {machine['additions_ms']} ms for a million additions in "
+        f"Python), {machine['filesystem']}, load {machine['load_before']}. "
         "All that is measured shares the cores: only the ratios tell."
     )
 

@@ -26,6 +26,7 @@ from core.errors import (
 )
 from core.fence import FencedBody, HeldBody, with_body
 from core.limits import Remaining
+from core.platform_client import PlatformClient, url_of
 from core.post import Account, Media
 from core.streams import MediaFile
 
@@ -153,7 +154,7 @@ class Session:
         self.key = key
         self._platform = platform
         self._token = token
-        self._api = httpx.URL(hosts["api"])
+        self._api = url_of(hosts["api"])
         self._journal = journal
         self._steps = dict(steps)
         self._now = now
@@ -291,12 +292,9 @@ class Session:
     def _client(
         self, transport: httpx.AsyncBaseTransport, on_request: Callable[[httpx.Request], Awaitable[None]], url: str = ""
     ) -> httpx.AsyncClient:
-        return httpx.AsyncClient(
-            transport=_Fence(self, transport),
-            base_url=url,
-            timeout=self._request_seconds,
-            trust_env=False,
-            event_hooks={"request": [on_request], "response": [self._on_response]},
+        fence = _Fence(self, transport)
+        return PlatformClient(
+            fence, base_url=url, seconds=self._request_seconds, on_request=on_request, on_response=self._on_response
         )
 
     async def _on_request(self, request: httpx.Request) -> None:

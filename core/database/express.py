@@ -8,7 +8,7 @@ from typing import Any, Generic, LiteralString, TypeVar
 
 import msgspec
 import structlog
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection
 from psycopg import Error as PostgresError
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
@@ -22,7 +22,7 @@ R = TypeVar("R")
 Row = tuple[str | None, ...]
 """A row of an answer, as PostgreSQL writes its values."""
 
-_NAME = sql.Identifier("express")
+_NAME = b"express"
 _PLACE = re.compile(r"%\((\w+)\)s")
 
 
@@ -59,7 +59,8 @@ class Express(Generic[T, R]):
     ) -> None:
         self._pool = pool
         self._names = list(dict.fromkeys(_PLACE.findall(statement)))
-        self._sql = _PLACE.sub(lambda found: f"${self._names.index(found[1]) + 1}", statement)
+        numbered = _PLACE.sub(lambda found: f"${self._names.index(found[1]) + 1}", statement)
+        self._prepare = b"prepare " + _NAME + b" as " + numbered.encode()
         self._values = values
         self._told = told
         self._otherwise = otherwise
@@ -91,7 +92,7 @@ class Express(Generic[T, R]):
             answers = [entry.answer for entry in (*self._group, *self._waiting)]
             await asyncio.gather(*self._tasks, *answers, return_exceptions=True)
         if (connection := self._detached()) is not None:
-            await connection.execute(sql.SQL("deallocate {}").format(_NAME))
+            await connection.execute(b"deallocate " + _NAME)
             await self._pool.putconn(connection)
 
     def _depart(self) -> None:
@@ -113,7 +114,7 @@ class Express(Generic[T, R]):
             return
         try:
             connection = self._connection.pgconn
-            connection.send_query_prepared(b"express", [values[name] for name in self._names])
+            connection.send_query_prepared(_NAME, [values[name] for name in self._names])
             self._flush(connection)
         except PostgresError as error:
             self._lose(error)
@@ -204,7 +205,7 @@ class Express(Generic[T, R]):
         try:
             connection = await self._pool.getconn()
             try:
-                await connection.execute(sql.SQL("prepare {} as ").format(_NAME) + sql.SQL(self._sql), prepare=False)
+                await connection.execute(self._prepare, prepare=False)
             except PostgresError:
                 await self._pool.putconn(connection)
                 raise

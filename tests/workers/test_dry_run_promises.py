@@ -88,7 +88,7 @@ class Ground:
     async def all_are_out(self) -> None:
         """Whatever was let through is published, by the requests that were foretold."""
         here = self.here
-        await here.to_the_end()
+        await here.to_the_end(steps=2_000)
         refused = await here.rows("select error, block from deliveries where state <> 'published'")
         assert not refused, refused[0]
 
