@@ -1,20 +1,20 @@
 """The express: one statement, sent again and again over a connection of its own with all that has come meanwhile."""
 
 import asyncio
+import contextvars
 import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, LiteralString, TypeVar
 
-import msgspec
 import structlog
 from psycopg import AsyncConnection
 from psycopg import Error as PostgresError
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus
 from psycopg.pq.abc import PGconn, PGresult
-from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+from psycopg_pool import AsyncConnectionPool
 
-from core.database.group import LOST, CommitUnknown, ConnectionLost, GroupCommit
+from core.database.group import LOST, CommitUnknown, ConnectionLost, Entry, GroupCommit
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -24,11 +24,6 @@ Row = tuple[str | None, ...]
 
 _NAME = b"express"
 _PLACE = re.compile(r"%\((\w+)\)s")
-
-
-class _Entry(msgspec.Struct, Generic[T, R], frozen=True):
-    item: T
-    answer: asyncio.Future[R]
 
 
 class Express(Generic[T, R]):
@@ -65,8 +60,8 @@ class Express(Generic[T, R]):
         self._told = told
         self._otherwise = otherwise
         self._size, self._most = size, most
-        self._waiting: deque[_Entry[T, R]] = deque()
-        self._group: list[_Entry[T, R]] = []
+        self._waiting: deque[Entry[T, R]] = deque()
+        self._group: list[Entry[T, R]] = []
         self._connection: AsyncConnection | None = None
         # Of a connection that is lost neither can be asked any more.
         self._socket = self._backend = 0
@@ -81,7 +76,7 @@ class Express(Generic[T, R]):
         if self._closed:
             raise RuntimeError("This express takes nothing any more: it was closed.")
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Entry(item, answer))
+        self._waiting.append(Entry(item=item, answer=answer))
         self._depart()
         return await answer
 
@@ -92,8 +87,7 @@ class Express(Generic[T, R]):
             answers = [entry.answer for entry in (*self._group, *self._waiting)]
             await asyncio.gather(*self._tasks, *answers, return_exceptions=True)
         if (connection := self._detached()) is not None:
-            await connection.execute(b"deallocate " + _NAME)
-            await self._pool.putconn(connection)
+            await self._dispose(connection)
 
     def _depart(self) -> None:
         """Send what waits, if nothing is under way."""
@@ -112,17 +106,23 @@ class Express(Generic[T, R]):
             self._log.exception("not_encoded")
             self._hand_over()
             return
+        connection = self._connection.pgconn
         try:
-            connection = self._connection.pgconn
             connection.send_query_prepared(_NAME, [values[name] for name in self._names])
-            self._flush(connection)
         except PostgresError as error:
             self._lose(error)
+        else:
+            self._flush(connection)
 
     def _flush(self, connection: PGconn) -> None:
         """Hand over to the network what it takes; the rest when it takes more."""
         loop = asyncio.get_running_loop()
-        if connection.flush():
+        try:
+            more = connection.flush()
+        except PostgresError as error:
+            self._lose(error)
+            return
+        if more:
             loop.add_writer(self._socket, self._flush, connection)
         else:
             loop.remove_writer(self._socket)
@@ -159,29 +159,24 @@ class Express(Generic[T, R]):
         self._depart()
         try:
             results = self._told([entry.item for entry in group], _rows(answer))
+            for entry, result in zip(group, results, strict=True):
+                entry.give(result)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is told
             for entry in group:
-                _fail(entry, error)
-            return
-        for entry, result in zip(group, results, strict=True):
-            if not entry.answer.done():
-                entry.answer.set_result(result)
+                entry.fail(error)
 
     def _hand_over(self) -> None:
         """None of these is stored: each has its error found out, and its answer, by other means."""
         group, self._group = self._group, []
         for entry in group:
             self._in_background(self._elsewhere(entry))
-        self._depart()
+        asyncio.get_running_loop().call_soon(self._depart)
 
-    async def _elsewhere(self, entry: _Entry[T, R]) -> None:
+    async def _elsewhere(self, entry: Entry[T, R]) -> None:
         try:
-            result = await self._otherwise.submit(entry.item)
+            entry.give(await self._otherwise.submit(entry.item))
         except Exception as error:  # noqa: BLE001 - whatever it is, it is its caller's
-            _fail(entry, error)
-        else:
-            if not entry.answer.done():
-                entry.answer.set_result(result)
+            entry.fail(error)
 
     def _lose(self, error: Exception) -> None:
         """The connection is gone: nobody knows what became of the group, and who waits goes with another one."""
@@ -191,7 +186,7 @@ class Express(Generic[T, R]):
         for entry in group:
             unknown = CommitUnknown(str(error), backend=self._backend)
             unknown.__cause__ = error
-            _fail(entry, unknown)
+            entry.fail(unknown)
         if connection is not None:
             self._in_background(self._dispose(connection))
         self._depart()
@@ -205,18 +200,20 @@ class Express(Generic[T, R]):
         try:
             connection = await self._pool.getconn()
             try:
+                # Otherwise nothing would ever be committed.
+                assert connection.autocommit
                 await connection.execute(self._prepare, prepare=False)
-            except PostgresError:
-                await self._pool.putconn(connection)
+            except Exception:
+                await self._dispose(connection)
                 raise
-        except (PoolTimeout, PoolClosed, PostgresError) as error:
-            self._opening = False
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing was sent
             while self._waiting:
                 lost = ConnectionLost(str(error))
                 lost.__cause__ = error
-                _fail(self._waiting.popleft(), lost)
+                self._waiting.popleft().fail(lost)
             return
-        self._opening = False
+        finally:
+            self._opening = False
         self._connection, self._backend = connection, connection.info.backend_pid
         self._socket = connection.pgconn.socket
         asyncio.get_running_loop().add_reader(self._socket, self._readable)
@@ -232,7 +229,8 @@ class Express(Generic[T, R]):
         return connection
 
     def _in_background(self, work: Any) -> None:
-        task = asyncio.create_task(work)
+        # A context of its own: what is logged there belongs to no single caller.
+        task = asyncio.create_task(work, context=contextvars.Context())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -243,8 +241,3 @@ def _rows(answer: PGresult) -> list[Row]:
         tuple([value.decode() if (value := answer.get_value(row, column)) is not None else None for column in columns])
         for row in range(answer.ntuples)
     ]
-
-
-def _fail(entry: _Entry[Any, Any], error: Exception) -> None:
-    if not entry.answer.done():
-        entry.answer.set_exception(error)

@@ -56,9 +56,21 @@ class CommitUnknown(FingerpostError):
         return own
 
 
-class _Entry(msgspec.Struct, Generic[T, R], frozen=True, kw_only=True):
+class Entry(msgspec.Struct, Generic[T, R], frozen=True, kw_only=True):
+    """What a caller submitted, and where the answer is waited for, unless the caller has gone."""
+
     item: T
     answer: asyncio.Future[R]
+
+    def give(self, result: R) -> None:
+        """Answer."""
+        if not self.answer.done():
+            self.answer.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        """Tell what stood against it."""
+        if not self.answer.done():
+            self.answer.set_exception(error)
 
 
 class GroupCommit(Generic[T, R]):
@@ -88,7 +100,7 @@ class GroupCommit(Generic[T, R]):
         self._again = again
         self._size = size
         self._writers = writers
-        self._waiting: deque[_Entry[T, R]] = deque()
+        self._waiting: deque[Entry[T, R]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._working = 0
         self._summoned = False
@@ -103,7 +115,7 @@ class GroupCommit(Generic[T, R]):
         if self._closed:
             raise RuntimeError("This group takes nothing any more: it was closed.")
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Entry(item=item, answer=answer))
+        self._waiting.append(Entry(item=item, answer=answer))
         self._summon()
         return await answer
 
@@ -149,7 +161,7 @@ class GroupCommit(Generic[T, R]):
             # In the same step as the look that found nobody: who comes now has to summon a writer.
             self._working -= 1
 
-    async def _settle(self, group: Sequence[_Entry[T, R]]) -> None:
+    async def _settle(self, group: Sequence[Entry[T, R]]) -> None:
         """Answer every entry; when a group fails, each half is tried by itself."""
         group = [entry for entry in group if not entry.answer.done()]
         if not group:
@@ -158,18 +170,17 @@ class GroupCommit(Generic[T, R]):
             results = await self._commit([entry.item for entry in group])
         except (ConnectionLost, CommitUnknown) as error:
             for entry in group:
-                _fail(entry, error.again())
+                entry.fail(error.again())
         except Exception as error:  # noqa: BLE001 - whatever it is, it is its caller's
             if len(group) == 1:
-                _fail(group[0], error)
+                group[0].fail(error)
                 return
             half = len(group) // 2
             await self._settle(group[:half])
             await self._settle(group[half:])
         else:
             for entry, result in zip(group, results, strict=True):
-                if not entry.answer.done():
-                    entry.answer.set_result(result)
+                entry.give(result)
 
     async def _commit(self, items: Sequence[T]) -> Sequence[R]:
         """One transaction, tried again when PostgreSQL broke it off in favour of another one."""
@@ -232,8 +243,3 @@ def _is_lost(connection: AsyncConnection, error: Exception) -> bool:
     """Whether the connection is gone, and not only the statement refused."""
     state = getattr(error, "sqlstate", None) or ""
     return connection.closed or state.startswith(LOST)
-
-
-def _fail(entry: _Entry[Any, Any], error: Exception) -> None:
-    if not entry.answer.done():
-        entry.answer.set_exception(error)

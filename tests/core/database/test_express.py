@@ -68,7 +68,8 @@ async def express_over(url: str, pool: AsyncConnectionPool, **changes: Any) -> A
         made = Express[Item, Written](own, STATEMENT, otherwise=otherwise, **settings)
         yield made
         await made.aclose()
-        assert own.get_stats()["pool_available"] == own.get_stats()["pool_size"], "its connection is back"
+        async with own.connection():
+            """Others may have its place in the pool."""
 
 
 @pytest.fixture
@@ -84,21 +85,25 @@ async def stored(pool: AsyncConnectionPool) -> list[int]:
         return [row[0] for row in await (await connection.execute("select id from item order by id")).fetchall()]
 
 
+class Held(msgspec.Struct, frozen=True):
+    """An item under way that waits as long as `connection` holds the table; the backend that has it in hand."""
+
+    first: asyncio.Task[Written]
+    backend: int
+    connection: AsyncConnection
+
+
 @asynccontextmanager
-async def held_up(pool: AsyncConnectionPool) -> AsyncIterator[AsyncConnection]:
-    """Whatever writes items waits until this block ends."""
+async def held_up(express: Express[Item, Written], pool: AsyncConnectionPool) -> AsyncIterator[Held]:
+    """With an item stored before, 0, there is one under way, 1, until this block ends."""
+    await express.submit(Item(0))
     async with pool.connection() as connection:
         await connection.execute("lock table item in exclusive mode")
-        yield connection
-
-
-async def writing(connection: AsyncConnection, count: int = 1) -> list[int]:
-    """The backends that wait with an item in their hands, as soon as there are so many."""
-    while True:
-        cursor = await connection.execute("select pid from pg_locks where not granted order by pid")
-        if len(waiting := [row[0] for row in await cursor.fetchall()]) >= count:
-            return waiting
-        await asyncio.sleep(0.01)
+        first = asyncio.create_task(express.submit(Item(1)))
+        while not (found := await (await connection.execute("select pid from pg_locks where not granted")).fetchall()):
+            await connection.execute("select pg_sleep(0.01)")
+        ((backend,),) = found
+        yield Held(first, backend, connection)
 
 
 async def test_a_lone_item_leaves_at_once(express: Express[Item, Written], pool: AsyncConnectionPool) -> None:
@@ -113,26 +118,20 @@ async def test_a_lone_item_leaves_at_once(express: Express[Item, Written], pool:
 async def test_those_who_come_meanwhile_share_the_next(
     express: Express[Item, Written], pool: AsyncConnectionPool
 ) -> None:
-    await express.submit(Item(0))
-    async with held_up(pool) as connection:
-        first = asyncio.create_task(express.submit(Item(1)))
-        await writing(connection)
+    async with held_up(express, pool) as held:
         others = [asyncio.create_task(express.submit(Item(number))) for number in range(2, 2 * SIZE + 1)]
         await asyncio.sleep(0)
-    answers = [answer.transaction for answer in await asyncio.gather(first, *others)]
+    answers = [answer.transaction for answer in await asyncio.gather(held.first, *others)]
     sizes = [answers.count(transaction) for transaction in dict.fromkeys(answers)]
     assert sizes == [1, SIZE, SIZE - 1]
     assert await stored(pool) == list(range(2 * SIZE + 1))
 
 
 async def test_of_a_long_queue_more_leave_together(express: Express[Item, Written], pool: AsyncConnectionPool) -> None:
-    await express.submit(Item(0))
-    async with held_up(pool) as connection:
-        first = asyncio.create_task(express.submit(Item(1)))
-        await writing(connection)
+    async with held_up(express, pool) as held:
         others = [asyncio.create_task(express.submit(Item(number))) for number in range(2, 402)]
         await asyncio.sleep(0)
-    answers = [answer.transaction for answer in await asyncio.gather(first, *others)]
+    answers = [answer.transaction for answer in await asyncio.gather(held.first, *others)]
     sizes = [answers.count(transaction) for transaction in dict.fromkeys(answers)]
     assert sizes[:5] == [1, 64, 64, 64, 52], "of 400, 336, 272 and 208"
     assert sizes[-1] <= SIZE
@@ -194,16 +193,13 @@ async def test_an_answer_that_cannot_be_read_is_told(database_url: str, pool: As
 async def test_of_what_was_under_way_when_the_connection_went_nobody_knows(
     express: Express[Item, Written], pool: AsyncConnectionPool
 ) -> None:
-    await express.submit(Item(0))
-    async with held_up(pool) as connection:
-        first = asyncio.create_task(express.submit(Item(1)))
-        (backend,) = await writing(connection)
+    async with held_up(express, pool) as held:
         second = asyncio.create_task(express.submit(Item(2)))
         await asyncio.sleep(0)
-        await connection.execute("select pg_terminate_backend(%s)", [backend])
+        await held.connection.execute("select pg_terminate_backend(%s)", [held.backend])
         with pytest.raises(CommitUnknown) as caught:
-            await first
-    assert caught.value.backend == backend
+            await held.first
+    assert caught.value.backend == held.backend
     await second
     assert await stored(pool) == [0, 2], "who waited goes with another connection"
 
@@ -233,14 +229,39 @@ async def test_without_a_connection_nothing_is_stored_for_certain(database_url: 
         await away.aclose()
 
 
+async def test_a_pool_in_whose_connections_nothing_is_committed_takes_nothing(
+    database_url: str, pool: AsyncConnectionPool
+) -> None:
+    async with (
+        open_pool(database_url, size=1, name="no autocommit") as own,
+        GroupCommit[Item, Written](pool, one_by_one) as otherwise,
+    ):
+        wrong = Express[Item, Written](own, STATEMENT, values=values, told=told, otherwise=otherwise)
+        for number in (0, 1):  # and nobody is left waiting
+            with pytest.raises(ConnectionLost):
+                await asyncio.wait_for(wrong.submit(Item(number)), 30)
+        await wrong.aclose()
+
+
+async def test_an_answer_of_the_wrong_length_leaves_nobody_waiting(
+    database_url: str, pool: AsyncConnectionPool
+) -> None:
+    async with pool.connection() as connection:
+        await connection.execute(TABLE)
+    async with (
+        asyncio.timeout(30),
+        express_over(database_url, pool, told=lambda items, rows: told(items, rows)[:1]) as made,
+    ):
+        answers = await asyncio.gather(*(made.submit(Item(number)) for number in range(4)), return_exceptions=True)
+    # All left together, for the connection had to be opened first.
+    assert [type(answer) for answer in answers] == [Written, *[ValueError] * 3]
+
+
 async def test_who_gives_up_holds_nobody_up(express: Express[Item, Written], pool: AsyncConnectionPool) -> None:
-    await express.submit(Item(0))
-    async with held_up(pool) as connection:
-        first = asyncio.create_task(express.submit(Item(1)))
-        await writing(connection)
+    async with held_up(express, pool) as held:
         second, third = (asyncio.create_task(express.submit(Item(number))) for number in (2, 3))
         await asyncio.sleep(0)
-        first.cancel()
+        held.first.cancel()
         second.cancel()
     await third
     assert set(await stored(pool)) >= {0, 1, 3}
