@@ -16,7 +16,8 @@ with sent as materialized (
     where a.disconnected_at is null
     group by a.organization_id, a.team_id
 ), judged as materialized (
-    select sent.id, used.digest, used.post_id, used.answer, used.created_at,
+    select sent.*, used.digest as used_digest, used.post_id as used_post_id, used.answer as used_answer,
+           used.created_at as used_at,
            case when sent.key is not null and not pg_try_advisory_xact_lock(
                     hashtextextended(concat_ws(' ', sent.organization_id, %(route)s::text, sent.key), 0)) then 'key_under_way'
                 when used.post_id is not null then 'key_used'
@@ -37,37 +38,38 @@ with sent as materialized (
 ), stored as (
     insert into posts (id, organization_id, team_id, title, folded, reference_key, post_date, status, platforms, content)
     select id, organization_id, team_id, title, folded, reference_key, post_date, status, platforms, content
-    from sent join judged using (id) where verdict = 'sound'
-    returning id, created_at
+    from judged where verdict = 'sound'
 ), claimed as (
     insert into idempotency_keys (organization_id, route, key, digest, post_id, answer)
     select organization_id, %(route)s, key, decode(digest, 'base64'), id, made
-    from sent join stored using (id) where key is not null
+    from judged where verdict = 'sound' and key is not null
     -- In one order everywhere, so that two transactions do not wait for each other.
     order by organization_id, key
 ), placed as (
     insert into deliveries (id, organization_id, team_id, post_id, social_account_id, grant_id, lane_id, platform,
                             position, block, calls, fingerprint, state, due_at, turn_at, expires_at)
-    select d.id, sent.organization_id, sent.team_id, sent.id, d.social_account_id, a.grant_id, l.id, d.platform,
+    select d.id, j.organization_id, j.team_id, j.id, d.social_account_id, a.grant_id, l.id, d.platform,
            d.position, d.block, d.calls,
-           delivery_fingerprint(d.block, sent.title, sent.content),
-           'scheduled', greatest(sent.post_date, now()), greatest(sent.post_date, now()),
-           greatest(sent.post_date, now()) + sent.max_delay * interval '1 second'
-    from sent join stored on stored.id = sent.id
-    cross join lateral jsonb_to_recordset(sent.deliveries) as d(
+           delivery_fingerprint(d.block, j.title, j.content),
+           'scheduled', greatest(j.post_date, now()), greatest(j.post_date, now()),
+           greatest(j.post_date, now()) + j.max_delay * interval '1 second'
+    from judged j
+    cross join lateral jsonb_to_recordset(j.deliveries) as d(
         id uuid, social_account_id uuid, platform text, position int, block jsonb, calls jsonb)
     left join social_accounts a
-        on a.id = d.social_account_id and a.team_id = sent.team_id and a.disconnected_at is null
+        on a.id = d.social_account_id and a.team_id = j.team_id and a.disconnected_at is null
     left join lanes l on l.grant_id = a.grant_id and l.team_id = a.team_id
+    where j.verdict = 'sound'
 ), found_by as (
-    insert into post_terms (post_id, terms) select sent.id, sent.terms from sent join stored on stored.id = sent.id
+    insert into post_terms (post_id, terms) select id, terms from judged where verdict = 'sound'
 ), attached as (
     insert into post_uploads (post_id, upload_id)
-    select sent.id, u from sent join stored on stored.id = sent.id cross join lateral unnest(sent.uploads) as u
+    select id, u from judged cross join lateral unnest(uploads) as u where verdict = 'sound'
 )
-select judged.id::text, judged.verdict, stored.created_at::text, encode(judged.digest, 'hex'), judged.post_id::text,
-       judged.answer::text, judged.created_at::text
-from judged left join stored on stored.id = judged.id
+-- A stored post was created `now()`, which is the same moment for all of a transaction.
+select id::text, verdict, (case when verdict = 'sound' then now() end)::text, encode(used_digest, 'hex'),
+       used_post_id::text, used_answer::text, used_at::text
+from judged
 
 -- name: stored_at
 select created_at from posts where organization_id = %(organization_id)s and id = %(id)s
