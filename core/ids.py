@@ -6,14 +6,14 @@ from functools import lru_cache
 from uuid import UUID
 
 _LENGTH = 36
+_VERSION_AND_VARIANT = 0x7 << 76 | 0x2 << 62
+_RANDOM = (1 << 80) - 1 & ~(0xF << 76 | 0x3 << 62)
 
 
 def new_id() -> UUID:
     """A fresh UUIDv7: 48 bits of Unix milliseconds, then 74 random bits. An identity, never an order."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return UUID(int=value)
+    moment, random = time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big")
+    return UUID(int=moment << 80 | _VERSION_AND_VARIANT | random & _RANDOM)
 
 
 def parse_id(text: str) -> UUID | None:

@@ -4,11 +4,21 @@ import json
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, Literal
 from uuid import UUID
 
 import msgspec
 import structlog
+
+_straight_to: BinaryIO | None = None
+
+
+class Line(msgspec.Struct, kw_only=True, tag_field="event"):
+    """A line that is written so often that its fields are declared; the tag of its class is its event."""
+
+    level: Literal["info"] = "info"
+    timestamp: datetime = msgspec.field(default_factory=lambda: datetime.now(UTC))
 
 
 def configure(level: str = "info") -> None:
@@ -34,9 +44,27 @@ def configure(level: str = "info") -> None:
         cache_logger_on_first_use=True,
     )
     renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
+    global _straight_to
+    _straight_to = sys.stderr.buffer if not terminal and threshold <= logging.INFO else None
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(processor=renderer, foreign_pre_chain=shared))
     logging.basicConfig(handlers=[handler], level=max(threshold, logging.WARNING), force=True)
+
+
+def write(line: Line) -> None:
+    """Write a line: as JSON past structlog and its steps, but where people read it as structlog writes any other."""
+    if _straight_to is not None:
+        try:
+            encoded = msgspec.json.encode(line)
+        except UnicodeEncodeError:
+            pass
+        else:
+            _straight_to.write(encoded + b"\n")
+            _straight_to.flush()
+            return
+    said = {name: value for name, value in msgspec.structs.asdict(line).items() if value is not msgspec.UNSET}
+    del said["level"], said["timestamp"]
+    structlog.get_logger().info(str(type(line).__struct_config__.tag), **said)
 
 
 def _spelled(logger: object, method: str, event: structlog.types.EventDict) -> structlog.types.EventDict:

@@ -2,11 +2,14 @@
 
 import os
 import re
-from typing import Any
+from uuid import UUID
 
 import structlog
+from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from msgspec import UNSET, UnsetType
 
+from core import logs
 from core.clock import elapsed
 from core.tenants.callers import Caller, Operator
 
@@ -22,6 +25,16 @@ _FIT = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _SECRET_PATH = re.compile(r"^((?:/[^/]*)?/connect/(?=[A-Za-z0-9_-]{20,})|/media/|/api/v1/upload/put/).+")
 
 
+class _Request(logs.Line, kw_only=True, tag="request"):
+    method: str
+    path: str
+    status: int
+    ms: float
+    key: UUID | UnsetType = UNSET
+    organization: UUID | UnsetType = UNSET
+    request_id: str
+
+
 class AccessLog:
     """Wraps an ASGI application. Queries, bodies and headers are not logged: keys and texts may stand in them.
 
@@ -30,7 +43,6 @@ class AccessLog:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._logger = structlog.get_logger()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -52,19 +64,22 @@ class AccessLog:
         try:
             await self._app(scope, receive, marked)
         finally:
-            self._log(scope, status, elapsed() - start)
+            logs.write(_line(scope, request_id, status, elapsed() - start))
 
-    def _log(self, scope: Scope, status: int, seconds: float) -> None:
-        known: dict[str, Any] = {}
-        caller, path = scope.get("user"), scope["path"]
-        if isinstance(caller, _CALLERS):
-            known["key"] = caller.key_id
-        if isinstance(caller, Caller):
-            known["organization"] = caller.organization_id
-        if secret := _SECRET_PATH.match(path):
-            path = f"{secret[1]}…"
-        ms = round(seconds * 1000, 1)
-        self._logger.info("request", method=scope.get("method"), path=path, status=status, ms=ms, **known)
+
+def _line(scope: Scope, request_id: str, status: int, seconds: float) -> _Request:
+    caller, path = scope.get("user"), scope["path"]
+    if secret := _SECRET_PATH.match(path):
+        path = f"{secret[1]}…"
+    return _Request(
+        method=scope["method"] if scope["type"] == ScopeType.HTTP else "",
+        path=path,
+        status=status,
+        ms=round(seconds * 1000, 1),
+        key=caller.key_id if isinstance(caller, _CALLERS) else UNSET,
+        organization=caller.organization_id if isinstance(caller, Caller) else UNSET,
+        request_id=request_id,
+    )
 
 
 def answer_headers(scope: Scope) -> list[tuple[bytes, bytes]]:

@@ -29,9 +29,10 @@ _PLACE = re.compile(r"%\((\w+)\)s")
 class Express(Generic[T, R]):
     """Writes what concurrent callers submit by one statement, which is a transaction of its own.
 
-    A lone item is sent at once; what comes while the statement is under way goes with the next, which leaves in the
-    very moment in which the answer comes in. Where many callers are served, a coroutine that waits for PostgreSQL has
-    its turn only after all of theirs, and PostgreSQL would have nothing to do meanwhile: so none stands between.
+    A lone item is sent at once, with those that come in the same turn of the loop; what comes while the statement is
+    under way goes with the next, which leaves in the very moment in which the answer comes in. Where many callers are
+    served, a coroutine that waits for PostgreSQL has its turn only after all of theirs, and PostgreSQL would have
+    nothing to do meanwhile: so none stands between.
 
     `statement` has named parameters; `values` gives them for some items, as text. `told` makes of the answer's rows a
     result for each item, in their order. What PostgreSQL refuses is not stored: those items are handed over to
@@ -75,9 +76,11 @@ class Express(Generic[T, R]):
         """Write the item; the result is given when it is on disk. Raises as `GroupCommit.submit` does."""
         if self._closed:
             raise RuntimeError("This express takes nothing any more: it was closed.")
-        answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[R] = loop.create_future()
         self._waiting.append(Entry(item=item, answer=answer))
-        self._depart()
+        if not self._group:
+            loop.call_soon(self._depart)
         return await answer
 
     async def aclose(self) -> None:

@@ -41,4 +41,4 @@ def _letters(tag: str, words: str) -> set[str]:
 
 def _tag(team_id: UUID) -> str:
     """What keeps teams apart; should two have the same, the posts themselves still tell."""
-    return str(team_id)[-_TAG:]
+    return team_id.hex[-_TAG:]

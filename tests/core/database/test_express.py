@@ -106,13 +106,27 @@ async def held_up(express: Express[Item, Written], pool: AsyncConnectionPool) ->
         yield Held(first, backend, connection)
 
 
+async def turns(count: int) -> None:
+    """Let the loop call all that is ready, so many times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 async def test_a_lone_item_leaves_at_once(express: Express[Item, Written], pool: AsyncConnectionPool) -> None:
     await express.submit(Item(0))
     submitted = asyncio.create_task(express.submit(Item(1)))
-    await asyncio.sleep(0)
+    await turns(2)
     assert [entry.item for entry in express._group] == [Item(1)]
     await submitted
     assert await stored(pool) == [0, 1]
+
+
+async def test_those_who_come_in_the_same_turn_leave_together(express: Express[Item, Written]) -> None:
+    await express.submit(Item(0))
+    together = [asyncio.create_task(express.submit(Item(number))) for number in (1, 2, 3)]
+    await turns(2)
+    assert [entry.item for entry in express._group] == [Item(1), Item(2), Item(3)]
+    await asyncio.gather(*together)
 
 
 async def test_those_who_come_meanwhile_share_the_next(

@@ -334,3 +334,14 @@ async def _until_stored(url: str) -> None:
     async with asyncio.timeout(10), await AsyncConnection.connect(url, autocommit=True) as other:
         while not await (await other.execute("select 1 from posts")).fetchone():
             await other.execute("select pg_sleep(0.005)")
+
+
+async def test_what_is_computed_for_each_row_is_no_statement_of_its_own(desk: Desk) -> None:
+    plan = await desk.rows(
+        "explain (verbose) select delivery_fingerprint(d.block, '', d.calls), account_stamp(a.id, a.xmin, a.xmin)"
+        " from deliveries d join social_accounts a on a.id = d.social_account_id"
+    )
+    words = " ".join(line for (line,) in plan)
+    assert "sha256(" in words
+    assert "delivery_fingerprint" not in words
+    assert "account_stamp" not in words
