@@ -23,7 +23,8 @@ from bench.usage import cpu_seconds, peak_megabytes
 from core.database.queries import queries
 from server.serve import bound
 
-IN_FLIGHT = 256
+IN_FLIGHT = 512
+"""As many as a worker has unless a setting says otherwise."""
 PLATFORM = "ECHO"
 SPARE_CORES = 4
 """A machine with so many has room for two workers beside PostgreSQL, the platform and all the rest."""

@@ -94,7 +94,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_delay: Annotated[float, Meta(gt=0, description="Seconds after its date at which a post fails as too late.")] = (
         86_400.0
     )
-    in_flight: Annotated[int, Meta(ge=1, description="How many publishes a worker carries out at a time.")] = 256
+    in_flight: Annotated[int, Meta(ge=1, description="How many publishes a worker carries out at a time.")] = 512
     lease: Annotated[float, Meta(gt=0, description="Seconds for which a worker holds a delivery.")] = 60.0
     request_seconds: Annotated[
         float, Meta(gt=0, description="Seconds that one request to a platform may take; well below the lease.")

@@ -1,11 +1,27 @@
-"""The start of a process: most of what is made then stays, and is not searched for garbage again and again."""
+"""The start of a process: what it may open, and what of all that is made then stays, and is no garbage ever."""
 
 import gc
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 YOUNG = 10_000
 """After so many new objects the collector looks at them. Requests under way hold some thousand, and are no garbage."""
+
+
+MOST_FILES = 65_536
+"""As many files and connections as a process ever needs at a time."""
+
+
+def open_files() -> None:
+    """Let this process have as many files and connections at a time as its host allows it.
+
+    Many hosts begin with 1,024 for the sake of programs that use select(2); a worker may well publish more films.
+    """
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 @contextmanager

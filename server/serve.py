@@ -13,7 +13,7 @@ from litestar import Litestar
 from core.errors import Misconfigured
 from core.registry import Registry
 from core.settings import Settings
-from core.startup import settled, settling
+from core.startup import open_files, settled, settling
 from server.app import create_app
 
 BACKLOG = 1024
@@ -26,6 +26,7 @@ def serve(settings: Settings, registry: Registry, *, listener: socket.socket) ->
 
     Raises `Misconfigured` where a setting is wrong or PostgreSQL cannot be reached.
     """
+    open_files()
     with settling():
         app = create_app(settings, registry)
     config = uvicorn.Config(

@@ -9,7 +9,7 @@ import click
 from core.logs import configure
 from core.registry import Registry
 from core.settings import Settings
-from core.startup import settled
+from core.startup import open_files, settled
 from workers.guardian import Guardian
 from workers.scheduler import run_scheduler
 from workers.worker import NotOpened, open_worker, wait_running
@@ -33,6 +33,7 @@ def work(ready_fd: int | None) -> None:
     configure(settings.log_level)
     # Blocked before any thread starts, so that a signal waits for us, however early it comes.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    open_files()
     registry = _registry(settings)
     worker = open_worker(settings, registry, Guardian.fork(settings.lease))
     try:

@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
@@ -40,8 +40,9 @@ async def record(connection: AsyncConnection[Any], events: Sequence[Event]) -> i
         return 0
     sql = queries("core.events")
     rows = [_row(place, event) for place, event in enumerate(events)]
-    await connection.execute(sql["record"], {"events": Jsonb(rows)})
-    cursor = await connection.execute(sql["address"], {"ids": [UUID(row["id"]) for row in rows]})
+    async with connection.pipeline():
+        await connection.execute(sql["record"], {"events": Jsonb(rows)})
+        cursor = await connection.execute(sql["address"], {"ids": [UUID(row["id"]) for row in rows]})
     return cursor.rowcount
 
 
@@ -49,13 +50,19 @@ async def post_events(connection: AsyncConnection[Any], types: Mapping[UUID, str
     """An event of that type for each post, telling of it as it stands in the caller's transaction."""
     if not types:
         return []
-    async with connection.cursor(row_factory=dict_row) as cursor:
-        await cursor.execute(queries("core.events")["posts"], {"ids": list(types)})
-        rows = await cursor.fetchall()
-    return [_post_event(types[row["id"]], row) for row in rows]
+    return [post_event(types[row["id"]], row) async for row in await standing(connection, list(types))]
 
 
-def _post_event(type: str, row: dict[str, Any]) -> Event:
+async def standing(
+    connection: AsyncConnection[Any], post_ids: Sequence[UUID], statuses: Sequence[str] | None = None
+) -> AsyncCursor[dict[str, Any]]:
+    """How posts stand in the caller's transaction, or those of some statuses; each row makes a `post_event`."""
+    cursor = connection.cursor(row_factory=dict_row)
+    return await cursor.execute(queries("core.events")["posts"], {"ids": post_ids, "statuses": statuses})
+
+
+def post_event(type: str, row: dict[str, Any]) -> Event:
+    """An event of that type for a post that stands so."""
     data = PostData(
         post_id=row["id"],
         team_id=row["team_id"],

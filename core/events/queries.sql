@@ -77,7 +77,7 @@ select p.id, p.organization_id, p.team_id, p.title, p.reference_key, p.status, p
            'externalId', d.external_id, 'permalink', d.permalink, 'error', d.error
        ) order by d.position, d.id) filter (where d.id is not null), '[]') as deliveries
 from posts p left join deliveries d on d.post_id = p.id
-where p.id = any(%(ids)s)
+where p.id = any(%(ids)s) and (%(statuses)s::text[] is null or p.status = any(%(statuses)s))
 group by p.id
 
 -- name: feed

@@ -99,6 +99,9 @@ TOO_LATE = Outcome(
     ),
 )
 
+GROUP = 128
+"""How many deliveries at most are armed, or moved, by one transaction."""
+
 Arm = tuple[Taken, dict[str, Any]]
 
 _AWAY = "The database went away; what becomes of the delivery is decided when its lease has ended."
@@ -117,8 +120,8 @@ class Ledger:
         self._pool = pool
         self._lease = lease_seconds
         self._sql = queries("core.ledger")
-        self._moves = GroupCommit[Move, bool](pool, move)
-        self._arms = GroupCommit[Arm, float | None](pool, self._arm)
+        self._moves = GroupCommit[Move, bool](pool, move, size=GROUP)
+        self._arms = GroupCommit[Arm, float | None](pool, self._arm, size=GROUP, transaction=False)
         self.notices = Notices(pool)
 
     async def claim(

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from core.database.queries import queries
 from core.events.data import DeliveryData, EventError
-from core.events.events import Event, post_events, record
+from core.events.events import Event, post_event, record, standing
 from core.ledger.states import INWARD, State, may_follow
 
 
@@ -63,6 +63,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 Move = tuple[Subject, Outcome]
 
+_ENDINGS = {"POSTED": "post.published", "ERROR": "post.failed"}
+"""What is told of a post when its last delivery has ended, by its status then."""
+
+
+class _Found(msgspec.Struct, frozen=True, kw_only=True):
+    """Statuses of posts before and, where they followed, after; of what moved, when it is due and was published."""
+
+    before: dict[UUID, str]
+    moved: dict[UUID, tuple[Any, Any]]
+    after: dict[UUID, str]
+    ended: list[dict[str, Any]]
+
 
 async def move(connection: AsyncConnection[Any], moves: Sequence[Move]) -> list[bool]:
     """Carry moves out inside the caller's transaction; says for each whether it was made.
@@ -73,37 +85,47 @@ async def move(connection: AsyncConnection[Any], moves: Sequence[Move]) -> list[
     for subject, outcome in moves:
         if not may_follow(subject.state, outcome.state):
             raise ValueError(f"a delivery cannot go from {subject.state} to {outcome.state}")
-    sql = queries("core.ledger")
     evictions = await _evictions(connection, moves)
-    every = [*evictions, *moves]
-    post_ids = sorted({subject.post_id for subject, _ in every})
-    cursor = await connection.execute(sql["lock_posts"], {"ids": post_ids})
-    before = {row[0]: row[1] async for row in cursor}
-    # In this order: an id has to be free before another delivery gets it.
-    moved = await _update(connection, evictions) | await _update(connection, moves)
-    cursor = await connection.execute(sql["refresh_posts"], {"ids": post_ids})
-    after = {row[0]: row[1] async for row in cursor}
-    made = [(subject, outcome) for subject, outcome in every if subject.id in moved]
-    told = [(subject, outcome) for subject, outcome in made if outcome.state not in INWARD]
+    found = await _carried_out(connection, evictions, moves)
+    made = [(subject, outcome) for subject, outcome in (*evictions, *moves) if subject.id in found.moved]
     # The status of a post that was put away changes no more.
-    words = {**before, **after}
+    words = {**found.before, **found.after}
+    types = _post_types(made, found.before, found.after)
     events = [
-        _delivery_event(subject, outcome, words[subject.post_id], *moved[subject.id]) for subject, outcome in told
+        _delivery_event(subject, outcome, words[subject.post_id], *found.moved[subject.id])
+        for subject, outcome in made
+        if outcome.state not in INWARD
     ]
-    await record(connection, [*events, *await post_events(connection, _post_types(made, before, after))])
-    return [subject.id in moved for subject, _ in moves]
+    events += [post_event(types[row["id"]], row) for row in found.ended if row["id"] in types]
+    await record(connection, events)
+    return [subject.id in found.moved for subject, _ in moves]
 
 
-async def _update(connection: AsyncConnection[Any], moves: Sequence[Move]) -> dict[UUID, tuple[Any, Any]]:
-    """Guarded updates of deliveries and the ends of their attempts; due and published dates of those that moved."""
-    if not moves:
-        return {}
+async def _carried_out(connection: AsyncConnection[Any], evictions: Sequence[Move], moves: Sequence[Move]) -> _Found:
+    """Lock the posts, move the deliveries, and let the posts' statuses follow.
+
+    All in one round trip: nothing more can be written meanwhile, and a worker's loop is busy when an answer comes in.
+    """
     sql = queries("core.ledger")
-    rows = Jsonb([_row(subject, outcome) for subject, outcome in moves])
-    cursor = await connection.execute(sql["move"], {"moves": rows})
-    moved = {row[0]: (row[1], row[2]) async for row in cursor}
-    await connection.execute(sql["end_attempts"], {"moves": rows, "moved": list(moved)})
-    return moved
+    post_ids = sorted({subject.post_id for subject, _ in (*evictions, *moves)})
+    async with connection.pipeline():
+        locked = await connection.execute(sql["lock_posts"], {"ids": post_ids})
+        # In this order: an id has to be free before another delivery gets it.
+        updates = [
+            await connection.execute(
+                sql["move"], {"moves": Jsonb([_row(subject, outcome) for subject, outcome in some])}
+            )
+            for some in (evictions, moves)
+            if some
+        ]
+        refreshed = await connection.execute(sql["refresh_posts"], {"ids": post_ids})
+        ended = await standing(connection, post_ids, list(_ENDINGS))
+    return _Found(
+        before={row[0]: row[1] async for row in locked},
+        moved={row[0]: (row[1], row[2]) for update in updates async for row in update},
+        after={row[0]: row[1] async for row in refreshed},
+        ended=await ended.fetchall(),
+    )
 
 
 async def _evictions(connection: AsyncConnection[Any], moves: Sequence[Move]) -> list[Move]:
@@ -117,9 +139,10 @@ async def _evictions(connection: AsyncConnection[Any], moves: Sequence[Move]) ->
         hint="It is looked up again before anything is sent.",
     )
     outcome = Outcome(state=State.UNCONFIRMED, due_in=0.0, error=error)
-    async with connection.cursor(row_factory=dict_row) as cursor:
+    async with connection.pipeline():
+        cursor = connection.cursor(row_factory=dict_row)
         await cursor.execute(queries("core.ledger")["rivals"], {"moves": Jsonb(rows)})
-        return [(msgspec.convert(row, Subject), outcome) async for row in cursor]
+    return [(msgspec.convert(row, Subject), outcome) async for row in cursor]
 
 
 def _row(subject: Subject, outcome: Outcome) -> dict[str, Any]:
@@ -160,6 +183,5 @@ def _delivery_event(subject: Subject, outcome: Outcome, post_status: str, due_at
 
 def _post_types(made: Sequence[Move], before: Mapping[UUID, str], after: Mapping[UUID, str]) -> dict[UUID, str]:
     """`post.published` or `post.failed`, when the last delivery of a post has ended."""
-    types = {"POSTED": "post.published", "ERROR": "post.failed"}
     statuses = {subject.post_id: after[subject.post_id] for subject, _ in made if subject.post_id in after}
-    return {id: types[status] for id, status in statuses.items() if status in types and status != before[id]}
+    return {id: _ENDINGS[status] for id, status in statuses.items() if status in _ENDINGS and status != before[id]}

@@ -321,41 +321,47 @@ where m.state = 'published' and m.certain and d.id <> m.id and not d.certain
 select id, status, event_sequence from posts where id = any(%(ids)s) order by id for update
 
 -- name: move
--- The guarded move: nothing happens where another hand was faster, or the fence is an older one.
-update deliveries d
-set state = m.state,
-    due_at = case when m.due_in is null then d.due_at else now() + m.due_in * interval '1 second' end,
-    turn_at = case when m.anew and m.due_in is not null then now() + m.due_in * interval '1 second' else d.turn_at end,
-    lease_until = null,
-    failures = case when m.anew then 0 else d.failures + m.failed end,
-    expires_at = case when m.anew and m.due_in is not null
-        then now() + greatest(m.due_in, 0) * interval '1 second' + m.patience * interval '1 second'
-        else d.expires_at end,
-    looks = case when m.state = 'unconfirmed' then d.looks + m.looked else 0 end,
-    armed_at = case when m.state in ('unconfirmed', 'processing', 'needs_review', 'published') then d.armed_at end,
-    pending = m.pending,
-    steps = d.steps || m.steps,
-    external_id = m.external_id,
-    permalink = m.permalink,
-    certain = m.certain,
-    published_at = case when m.state = 'published' then now() end,
-    error = m.error,
-    updated_at = now()
-from jsonb_to_recordset(%(moves)s) as m(
-    id uuid, fence bigint, before text, state text, due_in float8, failed int, looked int, anew boolean, patience float8,
-    pending jsonb, steps jsonb, external_id text, permalink text, certain boolean, error jsonb)
-where d.id = m.id and d.fence = m.fence and d.state = m.before
-returning d.id, d.due_at, d.published_at
-
--- name: end_attempts
-update attempts a
-set ended_at = clock_timestamp(), outcome = m.state, code = m.error->>'code', message = m.error->>'message',
-    hint = m.error->>'hint', platform_code = m.error->>'platformCode',
-    http_status = coalesce((m.error->>'httpStatus')::int, m.http_status), answer = m.answer, next_state = m.state,
-    next_at = case when m.due_in is not null then now() + m.due_in * interval '1 second' end
-from jsonb_to_recordset(%(moves)s) as m(
-    id uuid, fence bigint, state text, due_in float8, error jsonb, http_status int, answer text)
-where a.delivery_id = m.id and a.fence = m.fence and a.ended_at is null and m.id = any(%(moved)s)
+-- The guarded move, and the end of its attempt: nothing happens where another hand was faster, or the fence is an older
+-- one.
+with moves as materialized (
+    select * from jsonb_to_recordset(%(moves)s) as m(
+        id uuid, fence bigint, before text, state text, due_in float8, failed int, looked int, anew boolean,
+        patience float8, pending jsonb, steps jsonb, external_id text, permalink text, certain boolean, error jsonb,
+        http_status int, answer text)
+), moved as (
+    update deliveries d
+    set state = m.state,
+        due_at = case when m.due_in is null then d.due_at else now() + m.due_in * interval '1 second' end,
+        turn_at = case when m.anew and m.due_in is not null
+            then now() + m.due_in * interval '1 second' else d.turn_at end,
+        lease_until = null,
+        failures = case when m.anew then 0 else d.failures + m.failed end,
+        expires_at = case when m.anew and m.due_in is not null
+            then now() + greatest(m.due_in, 0) * interval '1 second' + m.patience * interval '1 second'
+            else d.expires_at end,
+        looks = case when m.state = 'unconfirmed' then d.looks + m.looked else 0 end,
+        armed_at = case when m.state in ('unconfirmed', 'processing', 'needs_review', 'published') then d.armed_at end,
+        pending = m.pending,
+        steps = d.steps || m.steps,
+        external_id = m.external_id,
+        permalink = m.permalink,
+        certain = m.certain,
+        published_at = case when m.state = 'published' then now() end,
+        error = m.error,
+        updated_at = now()
+    from moves m
+    where d.id = m.id and d.fence = m.fence and d.state = m.before
+    returning d.id, d.due_at, d.published_at
+), ended as (
+    update attempts a
+    set ended_at = clock_timestamp(), outcome = m.state, code = m.error->>'code', message = m.error->>'message',
+        hint = m.error->>'hint', platform_code = m.error->>'platformCode',
+        http_status = coalesce((m.error->>'httpStatus')::int, m.http_status), answer = m.answer, next_state = m.state,
+        next_at = case when m.due_in is not null then now() + m.due_in * interval '1 second' end
+    from moves m join moved on moved.id = m.id
+    where a.delivery_id = m.id and a.fence = m.fence and a.ended_at is null
+)
+select id, due_at, published_at from moved
 
 -- name: refresh_posts
 -- The word of each post follows the states of its deliveries; where all are called off, that of who did it stands.

@@ -51,7 +51,7 @@ async def import_much(here: World, count: int) -> None:
 
 
 async def overtake(
-    pool: Pool, folder: Path, database_url: str, redis_url: str, *, bulk: int, singles: int, in_flight: int = 256
+    pool: Pool, folder: Path, database_url: str, redis_url: str, *, bulk: int, singles: int, in_flight: int = 512
 ) -> tuple[list[float], list[int]]:
     """Post singly while a bulk goes out; the seconds that each took, and how many of the bulk went out meanwhile."""
     sandbox = PinterestSandbox(rng=random.Random(1), limits=BOUNDLESS)

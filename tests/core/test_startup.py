@@ -1,6 +1,8 @@
-"""A start is not held up by a search for garbage, and what follows it is searched as ever."""
+"""A start is not held up by a search for garbage, and what follows it is searched as ever; files may be opened."""
 
 import gc
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -39,3 +41,16 @@ def test_an_error_ends_it_too() -> None:
     with pytest.raises(ValueError, match="planted"), settling():
         raise ValueError("planted")
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize(("before", "most", "after"), [(256, 3000, 3000), (3000, 3000, 3000), (256, 256, 256)])
+def test_as_many_files_may_be_open_as_the_host_allows(before: int, most: int, after: int) -> None:
+    code = f"""
+import resource
+from core.startup import open_files
+resource.setrlimit(resource.RLIMIT_NOFILE, ({before}, {most}))
+open_files()
+print(*resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(after), str(most)]
