@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import httpx
 import msgspec
 import structlog
 from psycopg.errors import UniqueViolation
 
+from core import logs
 from core.accounts.accounts import Accounts, Credentials
 from core.adapter import Certainty, Published
 from core.clock import elapsed
@@ -67,6 +69,17 @@ LOOK_BACK = timedelta(minutes=2)
 """How long before the arming a post may bear the platform's date: clocks differ."""
 
 
+class _Settled(logs.Line, kw_only=True, tag="delivery_settled"):
+    delivery: UUID
+    platform: str
+    state: State
+    code: str | None
+
+
+class _Late(_Settled, kw_only=True, tag="outcome_came_late"):
+    """The same, where another hand was faster."""
+
+
 class Publisher:
     """Carries deliveries out, each by the adapter of its platform."""
 
@@ -114,13 +127,9 @@ class Publisher:
         except UniqueViolation:
             settled = await self._ledger.settle(taken.subject, claimed_twice(outcome))
         await self._authority.settled(taken, outcome)
-        self._log.info(
-            "delivery_settled" if settled else "outcome_came_late",
-            delivery=str(taken.id),
-            platform=taken.platform,
-            state=outcome.state,
-            code=outcome.error.code if outcome.error else None,
-        )
+        line = _Settled if settled else _Late
+        code = outcome.error.code if outcome.error else None
+        logs.write(line(delivery=taken.id, platform=taken.platform, state=outcome.state, code=code))
 
     async def _outcome(self, taken: Taken) -> Outcome:
         adapter = self._registry.get(taken.platform)

@@ -9,6 +9,7 @@ from core.adapter import Adapter
 from core.governor.allowance import Allowance, Passage, quotas_in
 from core.governor.governor import Governor
 from core.ids import new_id
+from core.limits import Quota
 from core.settings import Settings
 
 
@@ -18,6 +19,7 @@ class Passages:
     def __init__(self, governor: Governor, settings: Settings) -> None:
         self._governor = governor
         self._settings = settings
+        self._quotas: dict[str, tuple[Quota, ...]] = {}
 
     def attempt(
         self,
@@ -32,7 +34,7 @@ class Passages:
         books: bool,
     ) -> Passage | None:
         """The way of one attempt at a delivery; None where the platform declares no quotas."""
-        quotas, told = self._settings.quotas_of(adapter), quotas_in(own)
+        quotas, told = self._quotas_of(adapter), quotas_in(own)
         if not quotas and not told:
             return None
         return Passage(
@@ -53,6 +55,13 @@ class Passages:
         return self.attempt(
             adapter, app=app, grant_id=grant_id or id, own=own, delivery_id=id, fence=0, reserved={}, books=False
         )
+
+    def _quotas_of(self, adapter: Adapter[Any]) -> tuple[Quota, ...]:
+        """What the settings leave of a platform's quotas, which they say once."""
+        quotas = self._quotas.get(adapter.platform)
+        if quotas is None:
+            quotas = self._quotas[adapter.platform] = self._settings.quotas_of(adapter)
+        return quotas
 
 
 @asynccontextmanager
