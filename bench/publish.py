@@ -21,9 +21,10 @@ from bench.results import Goal, Result, compared
 from bench.rounds import Plan, Say, interleaved
 from bench.usage import cpu_seconds, peak_megabytes
 from core.database.queries import queries
+from core.settings import Settings
 from server.serve import bound
 
-IN_FLIGHT = 512
+(IN_FLIGHT,) = (field.default for field in msgspec.structs.fields(Settings) if field.name == "in_flight")
 """As many as a worker has unless a setting says otherwise."""
 PLATFORM = "ECHO"
 SPARE_CORES = 4

@@ -53,15 +53,20 @@ def configure(level: str = "info") -> None:
 
 def write(line: Line) -> None:
     """Write a line: as JSON past structlog and its steps, but where people read it as structlog writes any other."""
-    if _straight_to is not None:
-        try:
-            encoded = msgspec.json.encode(line)
-        except UnicodeEncodeError:
-            pass
-        else:
-            _straight_to.write(encoded + b"\n")
-            _straight_to.flush()
-            return
+    if _straight_to is None:
+        _by_structlog(line)
+        return
+    try:
+        encoded = msgspec.json.encode(line)
+    except UnicodeEncodeError:
+        # What no UTF-8 can write is spelled out there.
+        _by_structlog(line)
+        return
+    _straight_to.write(encoded + b"\n")
+    _straight_to.flush()
+
+
+def _by_structlog(line: Line) -> None:
     said = {name: value for name, value in msgspec.structs.asdict(line).items() if value is not msgspec.UNSET}
     del said["level"], said["timestamp"]
     structlog.get_logger().info(str(type(line).__struct_config__.tag), **said)

@@ -12,6 +12,9 @@ YOUNG = 10_000
 MOST_FILES = 65_536
 """As many files and connections as a process ever needs at a time."""
 
+_MOST_OF_MACOS = 10_240
+"""`OPEN_MAX`: macOS says that there is no bound, and takes no more than this (its setrlimit(2))."""
+
 
 def open_files() -> None:
     """Let this process have as many files and connections at a time as its host allows it.
@@ -19,7 +22,7 @@ def open_files() -> None:
     Many hosts begin with 1,024 for the sake of programs that use select(2); a worker may well publish more films.
     """
     now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
+    wanted = _MOST_OF_MACOS if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
     if now != resource.RLIM_INFINITY and now < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 

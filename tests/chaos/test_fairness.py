@@ -3,6 +3,7 @@
 import random
 from pathlib import Path
 from statistics import median
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -51,11 +52,11 @@ async def import_much(here: World, count: int) -> None:
 
 
 async def overtake(
-    pool: Pool, folder: Path, database_url: str, redis_url: str, *, bulk: int, singles: int, in_flight: int = 512
+    pool: Pool, folder: Path, database_url: str, redis_url: str, *, bulk: int, singles: int, **settings: Any
 ) -> tuple[list[float], list[int]]:
     """Post singly while a bulk goes out; the seconds that each took, and how many of the bulk went out meanwhile."""
     sandbox = PinterestSandbox(rng=random.Random(1), limits=BOUNDLESS)
-    async with running_world(pool, folder, sandbox, database_url, redis_url, in_flight=in_flight) as (
+    async with running_world(pool, folder, sandbox, database_url, redis_url, **settings) as (
         here,
         environment,
     ):
